@@ -1,0 +1,109 @@
+"""The one table of the course: its ten chapters, and the assignments that exist.
+
+The release, the masks of the wall, the book's boxes and the README's table are all made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A room of the course: one number and one name for chapter, assignment, reference module and checks."""
+
+    number: int
+    name: str  # also the module ``vae_ref.<name>``
+    title: str
+
+    @property
+    def slug(self) -> str:
+        """The number and the name as folders and files spell them, such as ``02_bound``."""
+        return f"{self.number:02d}_{self.name}"
+
+
+CHAPTERS: tuple[Chapter, ...] = (
+    Chapter(1, "dogs", "The data"),
+    Chapter(2, "bound", "The evidence lower bound"),
+    Chapter(3, "sampling", "The reparameterization trick"),
+    Chapter(4, "networks", "Encoder and decoder"),
+    Chapter(5, "training", "Training"),
+    Chapter(6, "generation", "Reconstruct, generate, interpolate"),
+    Chapter(7, "latents", "Inside the latent space"),
+    Chapter(8, "clinic", "When a VAE is broken"),
+    Chapter(9, "tighter", "Tighter bounds, better likelihoods, honest numbers"),
+    Chapter(10, "sharper", "Sharper dogs"),
+)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What learners of a chapter write, and what it is worth."""
+
+    chapter: Chapter
+    minutes: int
+    difficulty: int  # 1 (an easy start) to 5 (an evening with coffee)
+    objectives: tuple[str, ...]
+    points_of: Mapping[str, int] = field(hash=False)  # name of each thing to write → its points
+
+    @property
+    def number(self) -> int:
+        return self.chapter.number
+
+    @property
+    def name(self) -> str:
+        return self.chapter.name
+
+    @property
+    def title(self) -> str:
+        return self.chapter.title
+
+    @property
+    def slug(self) -> str:
+        return self.chapter.slug
+
+    @property
+    def points(self) -> int:
+        """The sum over all things to write."""
+        return sum(self.points_of.values())
+
+
+ASSIGNMENTS: tuple[Assignment, ...] = (
+    Assignment(
+        chapter=CHAPTERS[1],
+        minutes=90,
+        difficulty=3,
+        objectives=(
+            "write the log density of a diagonal Gaussian with every constant in its place",
+            "compute the KL term twice, in closed form and by Monte Carlo, and see the two agree",
+            "turn a reconstruction error into a log likelihood in nats",
+            "assemble the evidence lower bound and say what σ and β change in it",
+        ),
+        points_of={
+            "log_normal": 4,
+            "kl_divergence": 4,
+            "kl_monte_carlo": 4,
+            "reconstruction_log_likelihood": 4,
+            "elbo": 4,
+        },
+    ),
+)
+
+
+def assignment_named(slug: str) -> Assignment:
+    """The assignment with this slug.
+
+    Raises:
+        KeyError: there is none; the message lists those that exist.
+    """
+    for assignment in ASSIGNMENTS:
+        if assignment.slug == slug:
+            return assignment
+    known = ", ".join(a.slug for a in ASSIGNMENTS)
+    raise KeyError(f"there is no assignment named {slug!r}; there is {known}")
+
+
+def assignment_asking_for(function: str) -> Assignment | None:
+    """The assignment that asks learners to write ``function``, if any does."""
+    return next((a for a in ASSIGNMENTS if function in a.points_of), None)
