@@ -1,0 +1,24 @@
+"""Chapter 01, the data: photos to training images, and dogs drawn by code whose every factor is known."""
+
+from vae_ref.dogs.paper import (
+    COAT_NAMES,
+    FACTOR_NAMES,
+    FACTORS,
+    NOISE_SIGMA,
+    draw_paper_dogs,
+    entropy_floor,
+    paper_dogs,
+)
+from vae_ref.dogs.preprocess import augment, crop_and_resize
+
+__all__ = [
+    "COAT_NAMES",
+    "FACTORS",
+    "FACTOR_NAMES",
+    "NOISE_SIGMA",
+    "augment",
+    "crop_and_resize",
+    "draw_paper_dogs",
+    "entropy_floor",
+    "paper_dogs",
+]
