@@ -23,16 +23,17 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        last = nn.Conv2d(channels, channels, 3, padding=1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
         self.body = nn.Sequential(
             nn.GroupNorm(GROUPS, channels),
             nn.SiLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.GroupNorm(GROUPS, channels),
             nn.SiLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            last,
         )
-        nn.init.zeros_(self.body[-1].weight)
-        nn.init.zeros_(self.body[-1].bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)

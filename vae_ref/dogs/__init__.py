@@ -1,5 +1,6 @@
 """Chapter 01, the data: photos to training images, and dogs drawn by code whose every factor is known."""
 
+from vae_ref.dogs.dataset import Batches, DogData, DogSet
 from vae_ref.dogs.paper import (
     COAT_NAMES,
     FACTOR_NAMES,
@@ -7,18 +8,25 @@ from vae_ref.dogs.paper import (
     NOISE_SIGMA,
     draw_paper_dogs,
     entropy_floor,
+    load_paper,
     paper_dogs,
 )
 from vae_ref.dogs.preprocess import augment, crop_and_resize
+from vae_ref.dogs.stanford import load_stanford
 
 __all__ = [
     "COAT_NAMES",
     "FACTORS",
     "FACTOR_NAMES",
     "NOISE_SIGMA",
+    "Batches",
+    "DogData",
+    "DogSet",
     "augment",
     "crop_and_resize",
     "draw_paper_dogs",
     "entropy_floor",
+    "load_paper",
+    "load_stanford",
     "paper_dogs",
 ]
