@@ -1,0 +1,42 @@
+"""The check that learners run in their own notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autograder.checking import Verdict, judge
+from autograder.checks import check_named
+from autograder.target import LocalTarget
+from autograder.verdict import as_html, as_text
+
+NOTEBOOK_SEED = 1  # the same questions each time, so that a verdict changes only when the code does
+
+
+class ShownVerdict:
+    """A verdict that displays itself, in a notebook as HTML and elsewhere as text."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    def __repr__(self) -> str:
+        return as_text(self.verdict)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.verdict)
+
+
+def check(function: Callable[..., Any]) -> ShownVerdict:
+    """Say whether a function of an assignment is right, and name the mistake if it is a known one.
+
+    Args:
+        function: what the assignment asked for, under the name it asked for.
+
+    Raises:
+        CourseError: no assignment asks for a function of this name.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    examination, points = check_named(name)
+    # other functions of the same notebook are found next to this one
+    namespace = {**getattr(function, "__globals__", {}), name: function}
+    return ShownVerdict(judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED))

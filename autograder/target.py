@@ -1,0 +1,115 @@
+"""What a check calls: the learner's functions, whether they live in this process or behind the wall."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from autograder.wire import Seed, Tree
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a call returned."""
+
+    result: Tree
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a call returned nothing: an exception of the learner's code, or the end of its process."""
+
+    kind: str  # the exception's class, or "Missing", "Timeout", "Gone", "Unreadable", "NoGradient"
+    message: str
+    line: str = ""  # the learner's line that raised it
+
+
+Reply = Value | Failure
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a learner's function, and what to bring back.
+
+    With a ``cotangent`` the reply is the list of vector-Jacobian products with respect to the tensors at the positions
+    ``wrt``, else it is the function's result.
+    """
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] | None = None
+    wrt: tuple[int, ...] = ()
+    cotangent: torch.Tensor | None = None
+
+
+class Target(Protocol):
+    """Something that answers calls of functions by name."""
+
+    def call(self, name: str, call: Call) -> Reply:
+        """The reply of the function ``name``; never raises because of what the function does."""
+        ...
+
+
+class LocalTarget:
+    """Functions in this process: a learner's own notebook, or a variant that the catalogue holds."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self._namespace = namespace
+
+    def call(self, name: str, call: Call) -> Reply:
+        function = self._namespace.get(name)
+        if not callable(function):
+            return Failure("Missing", f"{name} is not defined")
+        return answer(function, call)
+
+
+def answer(function: Any, call: Call) -> Reply:
+    """Call ``function`` and catch whatever it raises. Runs beside the learner's code, never trusted."""
+    inputs = [_fresh(arg) for arg in call.args]
+    keywords = {key: _fresh(arg) for key, arg in (call.kwargs or {}).items()}
+    for position in call.wrt:
+        inputs[position].requires_grad_(True)
+    try:
+        # a learner's own prints and warnings are not part of the verdict
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = function(*inputs, **keywords)
+            if call.cotangent is not None:
+                return _vector_jacobian_products(result, [inputs[i] for i in call.wrt], call.cotangent)
+    except Exception as error:
+        return Failure(type(error).__name__, str(error)[:500], _learners_line(error))
+    return Value(_detached(result))
+
+
+def _vector_jacobian_products(result: Any, inputs: Sequence[torch.Tensor], cotangent: torch.Tensor) -> Reply:
+    if not isinstance(result, torch.Tensor) or not result.requires_grad:
+        return Failure("NoGradient", "the result is cut off from the inputs: no gradient reaches them")
+    if result.shape != cotangent.shape:
+        return Failure("NoGradient", f"the result has shape {tuple(result.shape)}")
+    grads = torch.autograd.grad(result, inputs, grad_outputs=cotangent.to(result.dtype), allow_unused=True)
+    return Value([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
+
+
+def _fresh(arg: Any) -> Any:
+    """A copy that the function may change as it likes."""
+    if isinstance(arg, Seed):
+        return torch.Generator().manual_seed(arg.value)
+    return arg.detach().clone() if isinstance(arg, torch.Tensor) else arg
+
+
+def _detached(result: Any) -> Any:
+    return result.detach() if isinstance(result, torch.Tensor) else result
+
+
+def _learners_line(error: Exception) -> str:
+    """The innermost source line that stands in a notebook or in the learner's own file, not in a library."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.line and "site-packages" not in frame.filename and __file__ != frame.filename:
+            return frame.line[:200]
+    return ""

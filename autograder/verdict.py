@@ -1,0 +1,96 @@
+"""How a verdict reads: plain in a terminal, HTML in a notebook, a record for programs."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from autograder.assignments import assignment_asking_for
+from autograder.checking import NOT_LOOKED_AT, Finding, Verdict
+
+
+def headline(verdict: Verdict) -> str:
+    """One line: what was looked at, and how it went."""
+    name, worth = verdict.check.name, f"{verdict.score:g} of {verdict.points} points"
+    if verdict.passed:
+        return f"✓ {name} is right: {worth}"
+    return f"✗ {name} is not right yet: {worth}"
+
+
+def as_text(verdict: Verdict) -> str:
+    """The verdict for a terminal."""
+    lines = [headline(verdict)]
+    lines += [f"  {text}" for text in _advice(verdict)]
+    first = _first_problem(verdict)
+    if first is not None and first.seen is not None:
+        lines += [f"    yours: {first.seen[0]}", f"    right: {first.seen[1]}"]
+    if not verdict.passed:
+        lines.append("  " + _parts(verdict))
+        lines.append(f"  Read: {_reading(verdict)}")
+    return "\n".join(lines)
+
+
+def as_html(verdict: Verdict) -> str:
+    """The verdict for a notebook or a feedback page: no colour carries meaning, no script, no style but a border."""
+    rows = [f"<p><b>{escape(headline(verdict))}</b></p>"]
+    rows += [f"<p>{escape(text)}</p>" for text in _advice(verdict)]
+    first = _first_problem(verdict)
+    if first is not None and first.seen is not None:
+        rows.append(
+            "<table><tr><th>yours</th><th>right</th></tr>"
+            f"<tr><td><code>{escape(first.seen[0])}</code></td><td><code>{escape(first.seen[1])}</code></td></tr></table>"
+        )
+    if not verdict.passed:
+        rows.append(f"<p>{escape(_parts(verdict))}</p><p>Read: {escape(_reading(verdict))}</p>")
+    colour = "#2a7f62" if verdict.passed else "#b3541e"
+    return f'<div style="border-left: 4px solid {colour}; padding-left: 1em">{"".join(rows)}</div>'
+
+
+def as_record(verdict: Verdict) -> dict[str, Any]:
+    """The verdict for programs."""
+    return {
+        "name": verdict.check.name,
+        "passed": verdict.passed,
+        "score": verdict.score,
+        "points": verdict.points,
+        "misconceptions": [mistake.name for mistake in verdict.mistakes],
+        "message": " ".join([headline(verdict) + ".", *_advice(verdict)]),
+    }
+
+
+def _advice(verdict: Verdict) -> list[str]:
+    """What to say about the first thing that is wrong: what was seen, and the mistake if it is a known one."""
+    lines = [verdict.note] if verdict.note else []
+    first = _first_problem(verdict)
+    if first is not None:
+        lines.append(first.problem if first.problem.endswith((".", ":")) else f"{first.problem}.")
+    if len(verdict.mistakes) == 1:
+        lines.append(f"This is what you get when {_lower(verdict.mistakes[0].sentence)}")
+    elif verdict.mistakes:
+        lines.append("Several mistakes look like this; it is one of these:")
+        lines += [f"– {mistake.sentence}" for mistake in verdict.mistakes]
+    return lines
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:] if not sentence[:2].isupper() else sentence
+
+
+def _first_problem(verdict: Verdict) -> Finding | None:
+    return next((finding for finding in verdict.findings if not finding.passed), None)
+
+
+def _parts(verdict: Verdict) -> str:
+    marks = []
+    for finding in verdict.findings:
+        later = f" ({NOT_LOOKED_AT})" if finding.problem == NOT_LOOKED_AT else ""
+        marks.append(f"{'✓' if finding.passed else '✗'} {finding.part}{later}")
+    return "Parts: " + " · ".join(marks)
+
+
+def _reading(verdict: Verdict) -> str:
+    """Where the book explains it."""
+    section = verdict.mistakes[0].section if len(verdict.mistakes) == 1 else verdict.check.section
+    assignment = assignment_asking_for(verdict.check.name)
+    assert assignment is not None  # a check that no assignment asks for does not load
+    return f"chapter {assignment.number}, “{assignment.title}”, section “{section.replace('-', ' ')}” ({assignment.slug}.html#{section})"

@@ -1,0 +1,30 @@
+"""First code behind the wall: set limits that the learner's code cannot lift, then become a Jupyter kernel."""
+
+import json
+import os
+import resource
+import sys
+
+
+def main() -> None:
+    """Read the limits from the inbox, apply them, and serve the kernel until the end."""
+    with open("/inbox/limits.json") as file:
+        limits = json.load(file)
+    # RLIMIT_DATA counts private memory; RLIMIT_AS would count torch's libraries, gigabytes that are never touched
+    for kind, value in (
+        (resource.RLIMIT_DATA, limits["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (value, value))
+    os.chdir("/home/learner")
+    sys.path[:0] = ["/course"]
+
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance(argv=["-f", "/outbox/connection.json", "--IPKernelApp.capture_fd_output=False"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""A Jupyter kernel behind the wall, as seen from outside. Everything it says is data, bounded and never trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import Empty
+from types import TracebackType
+from typing import Any, Literal
+
+import zmq
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
+from nbformat import NotebookNode
+
+from autograder.target import Call, Failure, Reply, Value
+from autograder.wall.limits import Limits
+from autograder.wall.outputs import Outputs
+from autograder.wall.sandbox import WallError, command, learner_uid
+from autograder.wire import WireError, read, write
+
+MAX_MESSAGE_BYTES = 16 * 2**20
+MAX_WAITING_MESSAGES = 64
+GRACE_SECONDS = 3.0  # what an interrupted kernel gets to stop, and a finished one to say its last words
+POLL_SECONDS = 0.25
+SAY_GONE = {
+    "ended": "the notebook's process ended itself before this check",
+    "timeout": "a cell did not end within its time and could not be interrupted",
+    "total": "the whole notebook used up its time",
+    "outbox": "the notebook wrote more than a hand-in may",
+    "nonsense": "the notebook's process sent what no kernel sends",
+}
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """How one cell went, and what it showed."""
+
+    status: Literal["ok", "error", "timeout", "gone"]
+    outputs: list[NotebookNode]
+    reason: str = ""  # why it did not finish
+
+
+class WalledKernel:
+    """A kernel behind the wall for one submission; use it as a context manager.
+
+    Args:
+        chapter: the assignment's number; modules of ``vae_ref`` from there on are not visible inside.
+        limits: what the submission may use.
+        hidden: folders of the host, such as the course's, that must not be visible inside.
+    """
+
+    def __init__(self, chapter: int, limits: Limits | None = None, hidden: tuple[Path, ...] = ()) -> None:
+        self._chapter = chapter
+        self._limits = limits or Limits()
+        self._hidden = hidden
+        self._calls = 0
+        self.gone = ""  # why the kernel answers no more, once it does not
+
+    def __enter__(self) -> WalledKernel:
+        # ipc socket paths must be short, so the folder is not wherever TMPDIR points
+        self._folder = Path(tempfile.mkdtemp(prefix="wall-", dir="/tmp"))
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._inbox, self._outbox = self._folder / "in", self._folder / "out"
+        self._folder.chmod(0o711)
+        self._inbox.mkdir(mode=0o755)
+        self._outbox.mkdir(mode=0o700)
+        ports = {f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "hb", "control"), 1)}
+        file, info = write_connection_file(
+            str(self._outbox / "connection.json"), transport="ipc", ip="/outbox/k", **ports
+        )
+        (self._inbox / "limits.json").write_text(json.dumps(asdict(self._limits)))
+        uid = learner_uid()
+        if uid is not None:
+            for path in (self._outbox, Path(file)):
+                os.chown(path, uid, uid)
+        self._log = (self._folder / "log").open("w+b")
+        self._process = subprocess.Popen(
+            command(self._inbox, self._outbox, self._chapter, self._limits.file_bytes, self._hidden),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+            cwd="/",
+        )
+        self._context = zmq.Context()
+        self._context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        self._context.setsockopt(zmq.RCVHWM, MAX_WAITING_MESSAGES)
+        self._context.setsockopt(zmq.LINGER, 0)
+        self._context.setsockopt(zmq.RECONNECT_IVL, -1)  # a socket put in the place of ours is never called
+        self._wait_for_sockets(ports)
+        self._client = BlockingKernelClient(context=self._context)
+        self._client.load_connection_info({**info, "ip": str(self._outbox / "k")})
+        self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
+        self._deadline = time.monotonic() + self._limits.start_seconds
+        try:
+            self._client.wait_for_ready(timeout=self._limits.start_seconds)
+        except RuntimeError as error:
+            raise WallError(f"the kernel behind the wall does not answer: {error}") from None
+        prepared = self._execute("import sys; sys.path[:0] = ['/course']; import agent", self._limits.start_seconds, silent=True)
+        if prepared.status != "ok":
+            said = " ".join(str(output.get("evalue", "")) for output in prepared.outputs)
+            raise WallError(f"the kernel behind the wall could not be prepared: {said or prepared.reason}")
+        self._deadline = time.monotonic() + self._limits.total_seconds
+
+    def _wait_for_sockets(self, ports: dict[str, int]) -> None:
+        end = time.monotonic() + self._limits.start_seconds
+        paths = [self._outbox / f"k-{port}" for port in ports.values()]
+        while not all(path.exists() and stat.S_ISSOCK(path.lstat().st_mode) for path in paths):
+            if self._process.poll() is not None or time.monotonic() > end:
+                self._log.seek(0)
+                said = self._log.read(4000).decode(errors="replace").strip().splitlines()
+                raise WallError(f"the kernel behind the wall did not start: {said[-1] if said else 'no reason given'}")
+            time.sleep(0.02)
+
+    def _stop(self) -> None:
+        if hasattr(self, "_client"):
+            self._client.stop_channels()
+        if hasattr(self, "_context"):
+            self._context.destroy(linger=0)
+        if hasattr(self, "_process"):
+            self._process.kill()  # the sandbox and all its processes die with it
+            self._process.wait()
+        if hasattr(self, "_log"):
+            self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, source: str) -> CellRun:
+        """Run one cell of the notebook."""
+        return self._execute(source, self._limits.cell_seconds)
+
+    def call(self, name: str, call: Call) -> Reply:
+        """Call the learner's function ``name``; the reply is plain data."""
+        if self.gone:
+            return Failure("Gone", SAY_GONE[self.gone])
+        self._calls += 1
+        number = self._calls
+        request = {
+            "name": name,
+            "args": list(call.args),
+            "kwargs": dict(call.kwargs or {}),
+            "wrt": list(call.wrt),
+            "cotangent": call.cotangent,
+        }
+        write(self._inbox / f"call-{number}.safetensors", request)
+        run = self._execute(f"__import__('agent').serve({number})", self._limits.call_seconds, silent=True)
+        if run.status == "gone":
+            return Failure("Gone", run.reason)
+        if run.status == "timeout":
+            return Failure("Timeout", f"no answer within {self._limits.call_seconds:g} seconds")
+        return self._read_reply(self._outbox / f"reply-{number}.safetensors")
+
+    def _read_reply(self, path: Path) -> Reply:
+        try:
+            tree = read(path)
+        except WireError as error:
+            return Failure("Unreadable", str(error))
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        if isinstance(tree, dict) and set(tree) == {"result"}:
+            return Value(tree["result"])
+        failure = tree.get("failure") if isinstance(tree, dict) else None
+        if isinstance(failure, list) and len(failure) == 3 and all(isinstance(text, str) for text in failure):
+            kind, message, line = (text[:500] for text in failure)
+            return Failure(kind, message, line)
+        return Failure("Unreadable", "the reply has no known form")
+
+    def _execute(self, source: str, seconds: float, silent: bool = False) -> CellRun:
+        """Run ``source`` and wait for its end, at most ``seconds`` and a short grace."""
+        outputs = Outputs(self._limits)
+        if self.gone:
+            return CellRun("gone", [], SAY_GONE[self.gone])
+        end = min(time.monotonic() + seconds, self._deadline)
+        message = self._client.execute(source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False)
+        status = self._wait(message, outputs, end)
+        if status == "timeout":
+            self._interrupt()
+            if self._wait(message, outputs, time.monotonic() + GRACE_SECONDS) == "timeout":
+                self._end("total" if end == self._deadline else "timeout")
+        if self.gone:
+            return CellRun("gone", outputs.cells, SAY_GONE[self.gone])
+        if status == "timeout":
+            return CellRun("timeout", outputs.cells, f"stopped after {seconds:g} seconds")
+        return CellRun("ok" if status == "ok" else "error", outputs.cells)
+
+    def _wait(self, message: str, outputs: Outputs, end: float) -> str:
+        """Collect output until the kernel is done with ``message``: "ok", "error", "timeout" or "gone"."""
+        reply, idle, quiet_since = "", False, 0.0
+        while not (reply and idle):
+            now = time.monotonic()
+            if now > end:
+                return "timeout"
+            if reply and now - quiet_since > GRACE_SECONDS:  # its "idle" drowned in its own output
+                break
+            kind, content = self._next(self._client.get_iopub_msg, message, 0 if reply and idle else POLL_SECONDS)
+            if kind == "status" and isinstance(content, dict) and content.get("execution_state") == "idle":
+                idle = True
+            elif kind:
+                outputs.add(kind, content)
+            if not reply:
+                kind, content = self._next(self._client.get_shell_msg, message, POLL_SECONDS if idle else 0)
+                if kind == "execute_reply":
+                    reply = "ok" if isinstance(content, dict) and content.get("status") == "ok" else "error"
+                    quiet_since = time.monotonic()
+            self._look_after()
+            if self.gone:
+                return "gone"
+        return reply
+
+    def _next(self, receive: Any, message: str, timeout: float) -> tuple[str, Any]:
+        """Kind and content of the next message that answers ``message``; empty if there is none for now."""
+        try:
+            got = receive(timeout=timeout)
+            if got["parent_header"].get("msg_id") != message:
+                return "", None
+            return str(got["header"]["msg_type"]), got["content"]
+        except Empty:
+            return "", None
+        # jupyter_client raises all sorts of things on bytes that are no message
+        except Exception:
+            self._end("nonsense")
+            return "", None
+
+    def _look_after(self) -> None:
+        """Notice a process that ended, and one that fills the disk."""
+        if self._process.poll() is not None:
+            self._end("ended")
+            return
+        size = 0
+        with os.scandir(self._outbox) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_size
+        if size > self._limits.outbox_bytes:
+            self._end("outbox")
+
+    def _interrupt(self) -> None:
+        self._client.control_channel.send(self._client.session.msg("interrupt_request", {}))
+
+    def _end(self, reason: str) -> None:
+        if not self.gone:
+            self.gone = reason
+            self._process.kill()

@@ -1,0 +1,22 @@
+"""How much a submission may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one submission's process; what breaks one is stopped and recorded, never waited for."""
+
+    start_seconds: float = 60.0  # for the kernel to come up
+    cell_seconds: float = 60.0  # one cell of the notebook
+    call_seconds: float = 10.0  # one call of a learner's function
+    total_seconds: float = 600.0  # the whole submission
+    memory_bytes: int = 4 * 2**30  # private memory of one process
+    file_bytes: int = 256 * 2**20  # one file, and each of the temporary folders
+    outbox_bytes: int = 512 * 2**20  # all that waits to be read outside
+    processes: int = 256
+    output_characters: int = 20_000  # text that one cell may show
+    output_images: int = 8
+    image_bytes: int = 2 * 2**20

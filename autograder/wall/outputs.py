@@ -1,0 +1,95 @@
+"""What a learner's cell showed, cut down to what is harmless and small."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from PIL import Image
+
+from autograder.wall.limits import Limits
+
+MAX_PIXELS = 16_000_000
+
+
+class Outputs:
+    """Collects the messages of one cell: text and pictures only, up to the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._characters_left = limits.output_characters
+        self._images_left = limits.output_images
+        self.cells: list[NotebookNode] = []
+
+    def add(self, kind: str, content: Any) -> None:
+        """Take in a message of the kernel; whatever is not text or a PNG picture is dropped."""
+        if not isinstance(content, dict):
+            return
+        if kind == "stream":
+            name = "stderr" if content.get("name") == "stderr" else "stdout"
+            self._add_text(name, content.get("text"))
+        elif kind == "error":
+            trace = content.get("traceback")
+            lines = [line for line in trace if isinstance(line, str)] if isinstance(trace, list) else []
+            self._add_error(content.get("ename"), content.get("evalue"), lines)
+        elif kind in ("display_data", "execute_result"):
+            data = content.get("data")
+            if isinstance(data, dict):
+                self._add_display(data)
+
+    def _take(self, text: Any) -> str:
+        """The part of ``text`` that the cell may still show."""
+        if not isinstance(text, str) or self._characters_left <= 0:
+            return ""
+        taken = text[: self._characters_left]
+        self._characters_left -= len(text)
+        return taken if self._characters_left >= 0 else taken + "\n… the rest of the output was cut off"
+
+    def _add_text(self, name: str, text: Any) -> None:
+        taken = self._take(text)
+        if not taken:
+            return
+        last = self.cells[-1] if self.cells else None
+        if last is not None and last.output_type == "stream" and last.name == name:
+            last.text += taken
+        else:
+            self.cells.append(nbformat.v4.new_output("stream", name=name, text=taken))
+
+    def _add_error(self, name: Any, value: Any, trace: list[str]) -> None:
+        taken = self._take("\n".join(trace))
+        self.cells.append(
+            nbformat.v4.new_output(
+                "error", ename=str(name)[:200], evalue=str(value)[:2000], traceback=taken.split("\n")
+            )
+        )
+
+    def _add_display(self, data: dict[str, Any]) -> None:
+        shown: dict[str, str] = {}
+        picture = self._picture(data.get("image/png"))
+        if picture:
+            shown["image/png"] = picture
+        text = self._take(data.get("text/plain"))
+        if text:
+            shown["text/plain"] = text
+        if shown:
+            # never an execute_result: nbgrader reads points from those, and only the judge gives points
+            self.cells.append(nbformat.v4.new_output("display_data", data=shown))
+
+    def _picture(self, encoded: Any) -> str:
+        """The picture drawn anew, so that nothing but its pixels gets through; empty if it is none."""
+        if not isinstance(encoded, str) or len(encoded) > self._limits.image_bytes or self._images_left <= 0:
+            return ""
+        try:
+            with Image.open(io.BytesIO(base64.b64decode(encoded)), formats=["PNG"]) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    return ""
+                drawn = io.BytesIO()
+                image.convert("RGBA").save(drawn, "PNG")
+        except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return ""
+        self._images_left -= 1
+        return base64.b64encode(drawn.getvalue()).decode()

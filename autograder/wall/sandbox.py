@@ -1,0 +1,154 @@
+"""What a learner's process may see: a command line for bubblewrap."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import autograder
+import vae_ref
+from autograder.assignments import CHAPTERS
+from vae_ref.errors import CourseError
+
+# modules of the reference that belong to no chapter and hold no answers
+OPEN_MODULES = ("__init__.py", "errors.py", "figures.py")
+# what the part of this package that runs behind the wall needs
+INSIDE = Path(__file__).parent / "inside"
+SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
+# a root grader becomes such a user behind the wall: no account and no running process has one of these numbers
+FIRST_LEARNER_UID = 1_879_000_000
+
+
+class WallError(CourseError):
+    """There is no wall here, so nothing of a learner's runs."""
+
+
+@functools.cache
+def require_wall() -> str:
+    """The path of bubblewrap, once it was seen to work.
+
+    Raises:
+        WallError: it is missing or not allowed to make a sandbox; the message says what to do.
+    """
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise WallError(
+            "bubblewrap (bwrap) is not installed, and learners' code is never run without it: "
+            "install it (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap) and grade again"
+        )
+    trial = subprocess.run(
+        [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--", "/bin/true"], capture_output=True, text=True, timeout=30
+    )
+    if trial.returncode != 0:
+        reason = trial.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise WallError(
+            f"bubblewrap cannot make a sandbox here ({reason[0]}): allow unprivileged user namespaces "
+            "(Ubuntu: an AppArmor profile for bwrap; elsewhere: sysctl user.max_user_namespaces) or grade as root"
+        )
+    return bwrap
+
+
+def _namespaces() -> list[str]:
+    common = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    common += ["--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "course"]
+    if os.geteuid() == 0:
+        # A user namespace made by root maps to root, who may write /proc/sys of the host. So root makes the
+        # sandbox without one, and the process inside turns into a user that owns nothing (see `command`).
+        return [*common, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return [*common, "--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]
+
+
+def learner_uid() -> int | None:
+    """The user that a root grader's learners run as: another one for each grading process. None if not root."""
+    return FIRST_LEARNER_UID + os.getpid() if os.geteuid() == 0 else None
+
+
+def command(inbox: Path, outbox: Path, chapter: int, file_bytes: int, hidden: tuple[Path, ...] = ()) -> list[str]:
+    """The command that starts a kernel behind the wall.
+
+    Args:
+        inbox: folder that is read-only inside, at ``/inbox``.
+        outbox: folder that is writable inside, at ``/outbox``.
+        chapter: modules of ``vae_ref`` from this chapter on cannot be seen.
+        file_bytes: size of each temporary folder inside.
+        hidden: folders that must not be seen even where a system folder contains them.
+    """
+    bwrap = require_wall()
+    args = [bwrap, *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
+    for folder in SYSTEM_FOLDERS:
+        path = Path(folder)
+        if path.is_symlink():
+            args += ["--symlink", os.readlink(path), folder]
+        elif path.exists():
+            args += ["--ro-bind", folder, folder]
+    for folder in ("/tmp", "/home", "/dev/shm"):
+        args += ["--size", str(file_bytes), "--perms", "1777", "--tmpfs", folder]
+    args += ["--perms", "0777", "--dir", "/home/learner"]
+    packages = [Path(p.__file__ or "").resolve().parent for p in (autograder, vae_ref)]
+    for path in (*hidden, *(package.parent for package in packages)):
+        if _inside_any(path, SYSTEM_FOLDERS):
+            args += ["--tmpfs", str(path)]
+    for prefix in dict.fromkeys((sys.base_prefix, sys.prefix)):
+        if not _inside_any(Path(prefix), SYSTEM_FOLDERS) or _inside_any(Path(prefix), hidden):
+            args += [*_parents(prefix), "--ro-bind", prefix, prefix]
+    for package in packages:  # an installed course lies among the libraries: cover it
+        if _inside_any(package, (sys.base_prefix, sys.prefix, *SYSTEM_FOLDERS)):
+            args += ["--tmpfs", str(package)]
+    args += _course_files(chapter)
+    args += ["--ro-bind", str(inbox), "/inbox", "--bind", str(outbox), "/outbox", "--remount-ro", "/"]
+    for name, value in _environment().items():
+        args += ["--setenv", name, value]
+    args += ["--"]
+    uid = learner_uid()
+    if uid is not None:
+        args += ["/usr/bin/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs", "--"]
+    # -I: no user site, no PYTHON* variables, and the working folder is not importable first
+    return [*args, sys.executable, "-I", "/course/start.py"]
+
+
+def _course_files(chapter: int) -> list[str]:
+    """Binds for ``/course``: the chapters before this one, and a stand-in for ``autograder``."""
+    reference = Path(vae_ref.__file__ or "").resolve().parent
+    grader = Path(autograder.__file__ or "").resolve().parent
+    visible = [reference / name for name in OPEN_MODULES]
+    for room in CHAPTERS:
+        if room.number < chapter:
+            visible += [reference / f"{room.name}.py", reference / room.name]
+    args = [*_parents("/course/vae_ref/x"), *_parents("/course/autograder/x")]
+    for path in visible:
+        if path.exists():
+            args += ["--ro-bind", str(path), f"/course/vae_ref/{path.name}"]
+    for source, name in (
+        (INSIDE / "start.py", "start.py"),
+        (INSIDE / "agent.py", "agent.py"),
+        (INSIDE / "course.py", "autograder/__init__.py"),
+        (grader / "wire.py", "autograder/wire.py"),
+        (grader / "target.py", "autograder/target.py"),
+    ):
+        args += ["--ro-bind", str(source), f"/course/{name}"]
+    return args
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "HOME": "/home/learner",
+        "USER": "learner",
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "NBGRADER_EXECUTION": "autograde",
+    }
+
+
+def _parents(path: str | Path) -> list[str]:
+    """The folders above ``path``, open to every user; made on the way by bubblewrap they would be closed."""
+    parents = [str(parent) for parent in reversed(Path(path).parents)][1:]
+    return [arg for parent in parents for arg in ("--perms", "0755", "--dir", parent)]
+
+
+def _inside_any(path: Path, folders: tuple[str | Path, ...]) -> bool:
+    return any(path.resolve().is_relative_to(Path(folder).resolve()) for folder in folders)

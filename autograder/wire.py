@@ -1,0 +1,135 @@
+"""How calls and their results cross the wall: one safetensors file each, never a pickle.
+
+A message is a tree of plain values. Tensors travel as safetensors entries, the rest as JSON in the file's metadata,
+with ``{"tensor": name}`` where a tensor belongs. Reading one only ever builds tensors and plain values, so bytes that
+a learner's process wrote can be read outside the wall; :func:`read` also bounds their size, number and depth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+MAX_BYTES = 64 * 2**20  # of one message: ten million floats and room to spare
+MAX_TENSORS = 256
+MAX_TENSOR_DIMS = 8
+MAX_DEPTH = 8
+MAX_TREE_CHARACTERS = 200_000
+
+Tree = Any  # None, bool, int, float, str, Tensor, Seed, and lists, tuples and str-keyed dicts of them
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Stands for a fresh ``torch.Generator`` with this seed on the side that receives it."""
+
+    value: int
+
+
+class WireError(Exception):
+    """The message is not one, or breaks a bound."""
+
+
+def write(path: Path, tree: Tree) -> None:
+    """Write ``tree`` to ``path`` in one step, so that a reader never sees half of it."""
+    tensors: dict[str, torch.Tensor] = {}
+    text = json.dumps(_pack(tree, tensors, 0))
+    if not tensors:  # the format wants an entry
+        tensors["nothing"] = torch.zeros(1)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(save(tensors, metadata={"tree": text}))
+    temporary.replace(path)
+
+
+def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
+    """The tree at ``path``, which may have been written by a hostile process.
+
+    Raises:
+        WireError: the file is missing, a link, not a regular file, too large, or not a message.
+    """
+    handle = _open_plain_file(path, max_bytes)
+    try:
+        # through the descriptor: the name could be exchanged between the look and the read
+        with safe_open(f"/proc/self/fd/{handle}", framework="pt") as file:
+            text = (file.metadata() or {}).get("tree", "")
+            names = list(file.keys())
+            if len(text) > MAX_TREE_CHARACTERS or len(names) > MAX_TENSORS:
+                raise WireError(f"the reply is too complex: {len(text)} characters, {len(names)} tensors")
+            tensors = {}
+            for name in names:
+                shape = file.get_slice(name).get_shape()
+                if len(shape) > MAX_TENSOR_DIMS:
+                    raise WireError(f"a tensor has {len(shape)} dimensions; at most {MAX_TENSOR_DIMS} are read")
+                tensors[name] = file.get_tensor(name)
+            return _unpack(json.loads(text), tensors, 0)
+    except WireError:
+        raise
+    # what a parser may raise on bytes made to upset it; nothing else runs here
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError) as error:
+        raise WireError(f"the reply could not be read ({type(error).__name__})") from None
+    finally:
+        os.close(handle)
+
+
+def _open_plain_file(path: Path, max_bytes: int) -> int:
+    """A descriptor of ``path``, which must be a regular file of at most ``max_bytes``, and no link."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise WireError(f"there is no reply to read ({error.strerror})") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+        os.close(handle)
+        raise WireError(f"the reply is not a plain file of at most {max_bytes:,} bytes")
+    return handle
+
+
+def _pack(node: Tree, tensors: dict[str, torch.Tensor], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise WireError(f"nested more than {MAX_DEPTH} deep")
+    if node is None or type(node) in (bool, int, str):
+        return {"plain": node}
+    if type(node) is float:
+        return {"float": node.hex()}  # JSON has no NaN and no infinity
+    if isinstance(node, Seed):
+        return {"seed": node.value}
+    if isinstance(node, torch.Tensor):
+        if len(tensors) >= MAX_TENSORS:
+            raise WireError(f"more than {MAX_TENSORS} tensors")
+        if node.nbytes > MAX_BYTES:
+            raise WireError(f"a tensor of {node.nbytes:,} bytes; at most {MAX_BYTES:,} travel")
+        name = f"t{len(tensors)}"
+        tensors[name] = node.detach().cpu().contiguous().clone()
+        return {"tensor": name}
+    if isinstance(node, list | tuple):
+        return {"list": [_pack(item, tensors, depth + 1) for item in node]}
+    if isinstance(node, dict):
+        return {"dict": {str(key): _pack(item, tensors, depth + 1) for key, item in node.items()}}
+    raise WireError(f"a value of type {type(node).__name__}, which is neither a tensor nor a plain number")
+
+
+def _unpack(node: Any, tensors: dict[str, torch.Tensor], depth: int) -> Tree:
+    if depth > MAX_DEPTH or not isinstance(node, dict) or len(node) != 1:
+        raise WireError("the reply has no known form")
+    ((kind, content),) = node.items()
+    if kind == "plain" and (content is None or type(content) in (bool, int, str)):
+        return content
+    if kind == "float" and type(content) is str:
+        return float.fromhex(content)
+    if kind == "seed" and type(content) is int:
+        return Seed(content)
+    if kind == "tensor" and type(content) is str:
+        return tensors[content]
+    if kind == "list" and type(content) is list:
+        return [_unpack(item, tensors, depth + 1) for item in content]
+    if kind == "dict" and type(content) is dict:
+        return {key: _unpack(item, tensors, depth + 1) for key, item in content.items()}
+    raise WireError("the reply has no known form")
