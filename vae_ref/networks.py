@@ -14,7 +14,7 @@ from vae_ref.sampling import reparameterize
 
 IMAGE_SIZE = 64
 PATCH = 4  # side of the pixel block that one step of stem and head covers
-WIDTH = 64  # channels at 16×16; twice as many at 8×8
+WIDTH = 32  # channels at 16×16; twice as many at 8×8
 GROUPS = 8
 
 
@@ -49,12 +49,12 @@ class Encoder(nn.Module):
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, WIDTH, PATCH, stride=PATCH),  # (B, 64, 16, 16)
+            nn.Conv2d(3, WIDTH, PATCH, stride=PATCH),  # (B, 32, 16, 16)
             ResidualBlock(WIDTH),
-            nn.Conv2d(WIDTH, 2 * WIDTH, 2, stride=2),  # (B, 128, 8, 8)
+            nn.Conv2d(WIDTH, 2 * WIDTH, 2, stride=2),  # (B, 64, 8, 8)
             ResidualBlock(2 * WIDTH),
             ResidualBlock(2 * WIDTH),
-            nn.Conv2d(2 * WIDTH, 4 * WIDTH, 2, stride=2),  # (B, 256, 4, 4)
+            nn.Conv2d(2 * WIDTH, 4 * WIDTH, 2, stride=2),  # (B, 128, 4, 4)
             nn.GroupNorm(GROUPS, 4 * WIDTH),
             nn.SiLU(),
             nn.Flatten(),
@@ -67,7 +67,8 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map images (B, 3, 64, 64) in [0, 1] to mu and logvar, (B, L) each."""
         features = self.features(2 * x - 1)
-        return self.mu(features), self.logvar(features)
+        # where autocast computes the layers in bfloat16, what leaves them is float32 again
+        return self.mu(features).to(x.dtype), self.logvar(features).to(x.dtype)
 
 
 class Decoder(nn.Module):
@@ -82,13 +83,13 @@ class Decoder(nn.Module):
         side = IMAGE_SIZE // PATCH // 4
         self.layers = nn.Sequential(
             nn.Linear(latent_dim, 4 * WIDTH * side**2),
-            nn.Unflatten(1, (4 * WIDTH, side, side)),  # (B, 256, 4, 4)
+            nn.Unflatten(1, (4 * WIDTH, side, side)),  # (B, 128, 4, 4)
             nn.Conv2d(4 * WIDTH, 8 * WIDTH, 1),
-            nn.PixelShuffle(2),  # (B, 128, 8, 8)
+            nn.PixelShuffle(2),  # (B, 64, 8, 8)
             ResidualBlock(2 * WIDTH),
             ResidualBlock(2 * WIDTH),
             nn.Conv2d(2 * WIDTH, 4 * WIDTH, 1),
-            nn.PixelShuffle(2),  # (B, 64, 16, 16)
+            nn.PixelShuffle(2),  # (B, 32, 16, 16)
             ResidualBlock(WIDTH),
             ResidualBlock(WIDTH),
             nn.GroupNorm(GROUPS, WIDTH),
@@ -99,7 +100,7 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map codes (B, L) to images (B, 3, 64, 64) in [0, 1]."""
-        return torch.sigmoid(self.layers(z))
+        return torch.sigmoid(self.layers(z).to(z.dtype))
 
 
 class VAE(nn.Module):

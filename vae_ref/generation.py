@@ -1,0 +1,102 @@
+"""Chapter 06: reconstruct images, generate new ones, and walk from one to another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vae_ref.networks import VAE
+
+
+@torch.no_grad()
+def reconstruct(model: VAE, x: Tensor) -> Tensor:
+    """Decode the means of the codes of some images: a reconstruction to look at, without sampling noise.
+
+    Args:
+        model: a VAE.
+        x: images, (B, 3, 64, 64), in [0, 1].
+
+    Returns:
+        Reconstructions, (B, 3, 64, 64), in [0, 1].
+    """
+    mu, _ = model.encode(x)
+    return model.decode(mu)
+
+
+@torch.no_grad()
+def generate(model: VAE, num_images: int, generator: torch.Generator | None = None) -> Tensor:
+    """Decode codes drawn from the prior N(0, I); the encoder has no part in it.
+
+    Args:
+        model: a VAE.
+        num_images: how many, B.
+        generator: source of the codes; the global one if None.
+
+    Returns:
+        Images, (B, 3, 64, 64), in [0, 1].
+    """
+    parameter = next(model.parameters())
+    z = torch.randn(
+        (num_images, model.latent_dim), generator=generator, device=parameter.device, dtype=parameter.dtype
+    )
+    return model.decode(z)
+
+
+def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+    """The point at share t of the straight line from a to b: exactly a at 0 and exactly b at 1.
+
+    Args:
+        a, b: codes, (..., L).
+        t: share in [0, 1]; a number, or a tensor that broadcasts against the codes.
+    """
+    return (1 - t) * a + t * b
+
+
+def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+    """The point at share t of the arc from a to b: exactly a at 0 and exactly b at 1.
+
+    Codes of a Gaussian in L dimensions lie near a sphere of radius √L, and a straight line cuts through its
+    inside. Where there is no unique arc (parallel, opposite or zero codes) the line is taken.
+
+    Args:
+        a, b: codes, (..., L).
+        t: share in [0, 1]; a number, or a tensor that broadcasts against the codes.
+
+    Source: Shoemake, Animating Rotation with Quaternion Curves (1985); White, Sampling Generative Networks
+    (2016).
+    """
+    norms = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
+    cosine = ((a * b).sum(dim=-1, keepdim=True) / norms.clamp(min=1e-12)).clamp(-1, 1)
+    omega = torch.acos(cosine)  # angle between the codes
+    sine = torch.sin(omega)
+    # sin((1 − t) Ω) / sin Ω · a  +  sin(t Ω) / sin Ω · b
+    arc = (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / sine.clamp(min=1e-6)
+    return torch.where((sine < 1e-4) | (norms == 0), lerp(a, b, t), arc)
+
+
+@torch.no_grad()
+def interpolate(model: VAE, x_a: Tensor, x_b: Tensor, num_steps: int, method: str = "slerp") -> Tensor:
+    """Decode codes on the way from one image's code to another's.
+
+    Args:
+        model: a VAE.
+        x_a, x_b: one image each, (3, 64, 64), in [0, 1].
+        num_steps: number of images, at least 2, both ends included.
+        method: "slerp" or "lerp".
+
+    Returns:
+        Images, (num_steps, 3, 64, 64); the first and last are the reconstructions of ``x_a`` and ``x_b``.
+
+    Raises:
+        ValueError: another method, or fewer than 2 steps.
+    """
+    paths = {"slerp": slerp, "lerp": lerp}
+    if method not in paths:
+        raise ValueError(f"method must be 'slerp' or 'lerp', got {method!r}")
+    if num_steps < 2:
+        raise ValueError(f"num_steps must be at least 2, got {num_steps}")
+    mu, _ = model.encode(torch.stack([x_a, x_b]))  # (2, L)
+    t = torch.linspace(0, 1, num_steps, device=mu.device, dtype=mu.dtype)[:, None]  # (num_steps, 1)
+    z = paths[method](mu[:1], mu[1:], t)
+    z[0], z[-1] = mu[0], mu[1]  # exact, whatever the rounding of the sines
+    return model.decode(z)
