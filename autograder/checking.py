@@ -45,7 +45,7 @@ class Misconception:
     """A wrong variant that people really write."""
 
     name: str
-    sentence: str  # completes "This is what you get when …"
+    sentence: str  # follows "Recognised: "
     section: str  # label of the book's section that explains it
     variant: Callable[..., Any]
 

@@ -31,17 +31,20 @@ def as_text(verdict: Verdict) -> str:
 
 
 def as_html(verdict: Verdict) -> str:
-    """The verdict for a notebook or a feedback page: no colour carries meaning, no script, no style but a border."""
-    rows = [f"<p><b>{escape(headline(verdict))}</b></p>"]
-    rows += [f"<p>{escape(text)}</p>" for text in _advice(verdict)]
+    """The verdict for a notebook or a feedback page.
+
+    No colour carries meaning, and only tags that nbconvert lets through where it sanitizes.
+    """
+    rows = [f"<div><b>{escape(headline(verdict))}</b></div>"]
+    rows += [f"<div>{escape(text)}</div>" for text in _advice(verdict)]
     first = _first_problem(verdict)
     if first is not None and first.seen is not None:
         rows.append(
-            "<table><tr><th>yours</th><th>right</th></tr>"
+            "<table><tr><td><b>yours</b></td><td><b>right</b></td></tr>"
             f"<tr><td><code>{escape(first.seen[0])}</code></td><td><code>{escape(first.seen[1])}</code></td></tr></table>"
         )
     if not verdict.passed:
-        rows.append(f"<p>{escape(_parts(verdict))}</p><p>Read: {escape(_reading(verdict))}</p>")
+        rows.append(f"<div>{escape(_parts(verdict))}</div><div>Read: {escape(_reading(verdict))}</div>")
     colour = "#2a7f62" if verdict.passed else "#b3541e"
     return f'<div style="border-left: 4px solid {colour}; padding-left: 1em">{"".join(rows)}</div>'
 
@@ -65,15 +68,11 @@ def _advice(verdict: Verdict) -> list[str]:
     if first is not None:
         lines.append(first.problem if first.problem.endswith((".", ":")) else f"{first.problem}.")
     if len(verdict.mistakes) == 1:
-        lines.append(f"This is what you get when {_lower(verdict.mistakes[0].sentence)}")
+        lines.append(f"Recognised: {verdict.mistakes[0].sentence}")
     elif verdict.mistakes:
         lines.append("Several mistakes look like this; it is one of these:")
         lines += [f"– {mistake.sentence}" for mistake in verdict.mistakes]
     return lines
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:] if not sentence[:2].isupper() else sentence
 
 
 def _first_problem(verdict: Verdict) -> Finding | None:

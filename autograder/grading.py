@@ -1,0 +1,93 @@
+"""Grade one rebuilt notebook: its cells run behind the wall, its checks out here."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from html import escape
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.assignments import assignment_named
+from autograder.checking import Verdict, judge
+from autograder.checks import checks_of
+from autograder.intake import record_of
+from autograder.verdict import as_html
+from autograder.wall import Limits, WalledKernel
+from vae_ref.errors import CourseError
+
+
+def grade_notebook(
+    notebook: NotebookNode, slug: str, student: str, limits: Limits | None = None, hidden: tuple[Path, ...] = ()
+) -> list[Verdict]:
+    """Run and check a notebook that intake rebuilt, and write the outputs into its cells.
+
+    Args:
+        notebook: changed in place; a check's cell gets one result whose text is its points, as nbgrader reads them.
+        slug: name of the assignment.
+        student: whose it is; only the seed of the cases depends on it.
+        limits: what it may use.
+        hidden: folders that must not be visible behind the wall.
+
+    Returns:
+        The verdicts, in order.
+    """
+    refused, _ = record_of(notebook)
+    assignment = assignment_named(slug)
+    if refused:
+        for cell in notebook.cells:
+            if _check_of(cell):
+                cell.outputs = [_result(0, f"<div><b>Not graded:</b> {escape(refused)}.</div>")]
+        return []
+    checks = checks_of(slug)
+    verdicts = []
+    with WalledKernel(assignment.number, limits, hidden) as kernel:
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            name = _check_of(cell)
+            if not name:
+                run = kernel.run(cell.source)
+                cell.outputs = run.outputs
+                if run.reason:
+                    cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=f"[{run.reason}]"))
+                continue
+            if name not in checks:
+                raise CourseError(f"{slug} has a cell for the check of {name!r}, which its file of checks lacks")
+            verdict = judge(checks[name], kernel, assignment.points_of[name], _seed(slug, student, name))
+            cell.outputs = [_result(verdict.score, as_html(verdict))]
+            verdicts.append(verdict)
+    return verdicts
+
+
+def _check_of(cell: NotebookNode) -> str:
+    """What a grade cell checks: the name f of its ``check(f)``; empty for other cells.
+
+    Raises:
+        CourseError: an automatically graded cell does something else.
+    """
+    nbgrader = cell.metadata.get("nbgrader", {})
+    if cell.cell_type != "code" or not nbgrader.get("grade") or nbgrader.get("solution"):
+        return ""
+    try:
+        body = ast.parse(cell.source).body
+    except SyntaxError:
+        body = []
+    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    if isinstance(call, ast.Call) and call.args and ast.unparse(call.func) == "check" and isinstance(call.args[0], ast.Name):
+        return call.args[0].id
+    raise CourseError(
+        f"the graded cell {nbgrader.get('grade_id')!r} is not of the form check(name): only such cells are graded here"
+    )
+
+
+def _result(points: float, html: str) -> NotebookNode:
+    # nbgrader reads the points from the text of an execute_result; the verdict is in its HTML
+    return nbformat.v4.new_output("execute_result", data={"text/plain": f"{points:g}", "text/html": html})
+
+
+def _seed(slug: str, student: str, name: str) -> int:
+    """The same questions whenever the same hand-in is graded again, others for each learner."""
+    return int.from_bytes(hashlib.sha256(f"{slug}/{student}/{name}".encode()).digest()[:4])

@@ -1,0 +1,202 @@
+"""Rebuild a hand-in from the released notebook and the learner's own cells, or say why that is not possible.
+
+Nothing of a submitted notebook is kept but the sources of its cells: solution cells are recognised by their grade_id,
+cells that the release does not have are the learner's own and run as plain code. So metadata that were damaged, turned
+around or forged have no effect, and a file beside the notebook is never looked at.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import stat
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import parse_utc
+
+MAX_NOTEBOOK_BYTES = 20 * 2**20
+MAX_CELLS = 1000
+MAX_SOURCE_CHARACTERS = 200_000  # of all cells together
+RECORD = "autograder"  # key of the notebook's metadata under which intake says what it did
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A notebook that is safe to pass on, and what happened to it."""
+
+    notebook: NotebookNode
+    refused: str = ""  # why the learner's work could not be taken over
+    notes: tuple[str, ...] = ()  # what was left out
+
+
+class Refused(Exception):
+    """The hand-in cannot be read; the message says why."""
+
+
+def take_in(folder: Path, skeleton: NotebookNode, name: str) -> Intake:
+    """Rebuild the hand-in in ``folder``.
+
+    Args:
+        folder: what one learner handed in; nothing in it is trusted.
+        skeleton: the released notebook.
+        name: file name that the notebook should have.
+    """
+    notes = []
+    try:
+        path, note = _find(folder, name)
+        notes += [note] if note else []
+        submitted = _parse(_read(path, MAX_NOTEBOOK_BYTES))
+    except Refused as refusal:
+        return Intake(_marked(copy.deepcopy(skeleton), str(refusal), ()), str(refusal))
+    with os.scandir(folder) as entries:
+        strays = sorted(e.name[:80] for e in entries if e.name not in (path.name, "timestamp.txt"))
+    if strays:
+        notes.append(f"left out, because only the notebook is graded: {', '.join(strays[:10])}")
+    rebuilt, missing = _transplant(submitted, skeleton)
+    if missing:
+        notes.append(f"not found in the notebook: the cells for {', '.join(missing)}")
+    return Intake(_marked(rebuilt, "", tuple(notes)), "", tuple(notes))
+
+
+def record_of(notebook: NotebookNode) -> tuple[str, list[str]]:
+    """The reason for a refusal and the notes that :func:`take_in` left in a rebuilt notebook."""
+    record = notebook.metadata.get(RECORD, {})
+    return str(record.get("refused", "")), [str(note) for note in record.get("notes", [])]
+
+
+def hand_in_time(folder: Path) -> tuple[datetime | None, str]:
+    """The time in ``timestamp.txt`` in UTC without a zone, and what is wrong with it if it cannot be used."""
+    path = folder / "timestamp.txt"
+    if not os.path.lexists(path):
+        return None, ""
+    try:
+        return parse_utc(_read(path, 200).decode().strip()), ""
+    except (Refused, ValueError, OverflowError, TypeError, AttributeError):
+        return None, "its time of hand-in cannot be read and was left out"
+
+
+def _find(folder: Path, name: str) -> tuple[Path, str]:
+    """The notebook of a hand-in, and a note if it does not have the right name."""
+    if stat.S_ISLNK(folder.lstat().st_mode):
+        raise Refused("the folder is a link to another place; hand in the notebook itself")
+    if os.path.lexists(folder / name):
+        return folder / name, ""
+    with os.scandir(folder) as entries:
+        others = sorted(e.name for e in entries if e.name.endswith(".ipynb"))
+    if len(others) == 1:
+        return folder / others[0], f"the notebook was taken from {others[0][:80]}; it should be named {name}"
+    found = f"found {', '.join(o[:80] for o in others[:5])}" if others else "there is no notebook at all"
+    raise Refused(f"no notebook named {name}: {found}")
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """The content of a plain file, never through a link."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if path.is_symlink():
+            raise Refused(f"{path.name} is a link to another file; hand in the file itself") from None
+        raise Refused(f"{path.name} cannot be opened ({error.strerror})") from None
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(f"{path.name} is not a file")
+        if status.st_size > max_bytes:
+            raise Refused(f"{path.name} has {status.st_size:,} bytes; at most {max_bytes:,} are read: clear its outputs")
+        return file.read(max_bytes + 1)
+
+
+def _parse(content: bytes) -> list[dict[str, Any]]:
+    """The cells of a notebook, as plain dictionaries of text."""
+    if not content.strip():
+        raise Refused("the notebook file is empty")
+    try:
+        tree = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Refused("the notebook is not UTF-8 text; save it again from Jupyter") from None
+    except json.JSONDecodeError as error:
+        raise Refused(
+            f"the file is not a notebook: its JSON breaks off or is damaged in line {error.lineno}; "
+            "open it in Jupyter and save it again"
+        ) from None
+    except (RecursionError, ValueError):
+        raise Refused("the file is not a notebook: its JSON is nested too deeply or has impossible numbers") from None
+    cells = tree.get("cells") if isinstance(tree, dict) else None
+    if not isinstance(cells, list):
+        raise Refused("the file is not a notebook of format 4: it has no list of cells; save it again from Jupyter")
+    if len(cells) > MAX_CELLS:
+        raise Refused(f"the notebook has {len(cells):,} cells; at most {MAX_CELLS:,} are read")
+    parsed = [_plain(cell) for cell in cells if isinstance(cell, dict)]
+    if sum(len(cell["source"]) for cell in parsed) > MAX_SOURCE_CHARACTERS:
+        raise Refused(f"the cells hold more than {MAX_SOURCE_CHARACTERS:,} characters of source")
+    return parsed
+
+
+def _plain(cell: dict[str, Any]) -> dict[str, Any]:
+    """Kind, id, grade_id and source of a cell, each a string whatever stood there."""
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return {
+        "code": cell.get("cell_type") == "code",
+        "id": cell.get("id") if isinstance(cell.get("id"), str) else "",
+        "grade_id": grade_id if isinstance(grade_id, str) else "",
+        # surrogates and NUL would upset those who read the notebook later
+        "source": _printable(source) if isinstance(source, str) else "",
+    }
+
+
+def _printable(source: str) -> str:
+    return source.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """The skeleton with the learner's solutions and the learner's own cells, and the solutions that were missing."""
+    rebuilt = copy.deepcopy(skeleton)
+    place = {cell.id: i for i, cell in enumerate(rebuilt.cells)}
+    place_of_grade_id = {_grade_id(c): i for i, c in enumerate(rebuilt.cells) if _grade_id(c)}
+    place_of_source = {c.source: i for i, c in enumerate(rebuilt.cells)}
+    own: dict[int, list[NotebookNode]] = {}  # position in the skeleton → the learner's own cells that follow it
+    filled: set[int] = set()
+    last = -1
+    for cell in submitted:
+        here = place_of_grade_id.get(cell["grade_id"], place.get(cell["id"], place_of_source.get(cell["source"])))
+        if here is None or (here in filled and _is_solution(rebuilt.cells[here])):
+            # a second cell with the same grade_id is a copy that the learner made: it runs like any other code
+            if cell["code"] and cell["source"].strip():
+                own.setdefault(last, []).append(nbformat.v4.new_code_cell(cell["source"]))
+            continue
+        last = max(last, here)
+        filled.add(here)
+        if _is_solution(rebuilt.cells[here]):
+            rebuilt.cells[here].source = cell["source"]
+    missing = [gid for gid, i in place_of_grade_id.items() if _is_solution(rebuilt.cells[i]) and i not in filled]
+    cells = list(own.get(-1, []))
+    for i, cell in enumerate(rebuilt.cells):
+        cells += [cell, *own.get(i, [])]
+    for number, cell in enumerate(c for group in own.values() for c in group):
+        cell.id = f"own-{number}"
+    rebuilt.cells = cells
+    return rebuilt, missing
+
+
+def _grade_id(cell: NotebookNode) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+
+
+def _is_solution(cell: NotebookNode) -> bool:
+    return bool(cell.metadata.get("nbgrader", {}).get("solution", False))
+
+
+def _marked(notebook: NotebookNode, refused: str, notes: tuple[str, ...]) -> NotebookNode:
+    notebook.metadata[RECORD] = {"refused": refused, "notes": list(notes)}
+    return notebook

@@ -1,0 +1,144 @@
+"""What makes stock ``nbgrader autograde`` and the formgrader grade behind the wall.
+
+A course's ``nbgrader_config.py`` calls :func:`configure`. From then on nbgrader's Autograde converter first rebuilds
+each hand-in (:mod:`autograder.intake`) in a folder of its own and reads it from there, and its Execute step is
+:class:`Judge`. SaveAutoGrades, late penalties, feedback, export and the gradebook stay nbgrader's own.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import nbgrader.apps.api
+import nbgrader.apps.autogradeapp
+from nbformat import NotebookNode
+from nbgrader import utils
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde as StockAutograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
+from tqdm import tqdm
+from traitlets.config import Config
+
+from autograder.grading import grade_notebook
+from autograder.intake import Intake, hand_in_time, record_of, take_in
+from autograder.wall import require_wall
+from vae_ref.errors import CourseError
+
+UNWRITTEN = 'raise NotImplementedError("write this, then run the check below")'
+
+
+def configure(config: Config) -> None:
+    """Set nbgrader up for this course; call it from ``nbgrader_config.py`` with ``get_config()``."""
+    # nbgrader makes a new gradebook with the command "alembic", which lies beside this Python
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    config.ClearSolutions.code_stub = {"python": UNWRITTEN}
+    config.Autograde.autograde_preprocessors = [
+        # the recorded reasons come after nbgrader's own comments, which they replace
+        replacement
+        for stock in StockAutograde.autograde_preprocessors.default_args[0]
+        for replacement in ({Execute: [Judge], SaveAutoGrades: [SaveAutoGrades, RecordReasons]}.get(stock, [stock]))
+    ]
+    config.HTMLExporter.sanitize_html = True  # the feedback page shows what learners wrote
+    # nbgrader's commands and the formgrader find the converter under these names
+    for module in (nbgrader.apps.autogradeapp, nbgrader.apps.api):
+        module.Autograde = Autograde
+
+
+class Autograde(StockAutograde):
+    """nbgrader's Autograde, reading hand-ins that were rebuilt instead of the submitted files."""
+
+    def start(self) -> None:
+        try:
+            require_wall()
+            with tempfile.TemporaryDirectory(prefix="intake-") as folder:
+                self._rebuilt = Path(folder).resolve()
+                super().start()
+        except CourseError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from None
+
+    @property
+    def _input_directory(self) -> str:
+        return str(self._rebuilt) if self._sanitizing else super()._input_directory
+
+    def init_notebooks(self) -> None:
+        """Rebuild every hand-in that the command asks for, then let nbgrader find the results."""
+        pattern = self.coursedir.format_path(
+            self.coursedir.submitted_directory, self.coursedir.student_id, self.coursedir.assignment_id
+        )
+        submitted = self.coursedir.format_path(
+            self.coursedir.submitted_directory, "(?P<student>.*)", self.coursedir.assignment_id, escape=True
+        )
+        skeletons = _released_notebooks(self.coursedir)
+        folders = sorted(glob.glob(pattern))
+        for folder in tqdm(folders, desc="intake", unit="hand-in", disable=len(folders) < 20):
+            match = re.fullmatch(submitted, folder)
+            if match is not None:
+                self._rebuild(Path(folder), match["student"], skeletons)
+        super().init_notebooks()
+
+    def _rebuild(self, folder: Path, student: str, skeletons: dict[str, NotebookNode]) -> None:
+        destination = Path(self._format_source(self.coursedir.assignment_id, student))
+        destination.mkdir(parents=True)
+        time, problem = hand_in_time(folder)
+        if time is not None:
+            (destination / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S.%f} UTC")
+        for name, skeleton in skeletons.items():
+            intake = take_in(folder, skeleton, name)
+            for text in (intake.refused, *intake.notes, problem):
+                if text:
+                    self.log.warning("Hand-in of %s: %s", student, text)
+            _add_note(intake, problem)
+            nbformat.write(intake.notebook, destination / name)
+
+
+def _released_notebooks(coursedir: Any) -> dict[str, NotebookNode]:
+    folder = Path(coursedir.format_path(coursedir.release_directory, ".", coursedir.assignment_id))
+    notebooks = sorted(folder.glob("*.ipynb"))
+    if not notebooks:
+        raise CourseError(
+            f"there is no released notebook in {folder}: run nbgrader generate_assignment {coursedir.assignment_id} first"
+        )
+    return {path.name: nbformat.read(path, as_version=4) for path in notebooks}
+
+
+def _add_note(intake: Intake, note: str) -> None:
+    if note:
+        intake.notebook.metadata["autograder"]["notes"].append(note)
+
+
+class Judge(NbGraderPreprocessor):
+    """Runs the learner's cells behind the wall, and the checks outside."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Fill in the outputs of all cells; only check cells get points."""
+        about = resources["nbgrader"]
+        grade_notebook(nb, about["assignment"], about["student"], hidden=(Path.cwd(),))  # nbgrader works in the course
+        return nb, resources
+
+
+class RecordReasons(NbGraderPreprocessor):
+    """Writes into the gradebook why a hand-in was refused or what was left out, as nbgrader's automatic comment."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Comment on every solution cell if the hand-in was refused, on the first one if something was left out."""
+        refused, notes = record_of(nb)
+        if refused or notes:
+            about = resources["nbgrader"]
+            cells = [cell for cell in nb.cells if utils.is_solution(cell)]
+            with Gradebook(about["db_url"]) as gradebook:
+                for cell in cells if refused else cells[:1]:
+                    comment = gradebook.find_comment(
+                        cell.metadata.nbgrader["grade_id"], about["notebook"], about["assignment"], about["student"]
+                    )
+                    comment.auto_comment = f"Not graded: {refused}." if refused else f"Note: {'; '.join(notes)}."
+                gradebook.db.commit()
+        return nb, resources

@@ -1,0 +1,133 @@
+"""From the text of a solution to the notebook that learners get.
+
+``solutions/NN_name/NN_name.py`` is the source of truth, a py:percent script. Its cells carry short marks:
+``solution="f"`` where learners write f, ``check="f"`` where it is checked, ``box=true`` where the table of assignments
+speaks. Here the marks become nbgrader's metadata, and nbgrader's own generate_assignment makes the release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config, PyFileConfigLoader
+
+from autograder.assignments import Assignment
+from vae_ref.errors import CourseError
+
+CONFIG_NAME = "nbgrader_config.py"
+
+
+def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
+    """The solution notebook with nbgrader's metadata, the same for the same text.
+
+    Raises:
+        CourseError: a cell asks for something the table does not know, or something the table knows is missing.
+    """
+    notebook = jupytext.reads(text, fmt="py:percent")
+    notebook.metadata.pop("jupytext", None)
+    # what Jupyter writes when a notebook is saved, so that opening a release changes nothing
+    notebook.metadata["language_info"] = {"name": "python"}
+    written: dict[str, list[str]] = {"solution": [], "check": []}
+    for position, cell in enumerate(notebook.cells):
+        marks, cell.metadata = dict(cell.metadata), NotebookNode()
+        if marks.get("box"):
+            cell.source = box(assignment)
+        for kind in written:
+            if kind in marks:
+                name = marks[kind]
+                written[kind].append(name)
+                cell.metadata["nbgrader"] = _nbgrader(assignment, kind, name)
+        cell.id = _cell_id(cell, position)
+    for kind, names in written.items():
+        if names != list(assignment.points_of):
+            asked = ", ".join(assignment.points_of)
+            raise CourseError(
+                f"{assignment.slug}: the cells marked {kind} are for {', '.join(names) or 'nothing'}, "
+                f"the table of assignments asks for {asked}; make the two agree"
+            )
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _nbgrader(assignment: Assignment, kind: str, name: str) -> dict[str, object]:
+    is_check = kind == "check"
+    if name not in assignment.points_of:
+        raise CourseError(f"{assignment.slug}: a cell is marked {kind}={name!r}, which the table of assignments lacks")
+    metadata: dict[str, object] = {
+        "schema_version": 3,
+        "grade_id": f"check_{name}" if is_check else name,
+        "grade": is_check,
+        "solution": not is_check,
+        "locked": is_check,
+        "task": False,
+    }
+    if is_check:
+        metadata["points"] = assignment.points_of[name]
+    return metadata
+
+
+def _cell_id(cell: NotebookNode, position: int) -> str:
+    """An id that stays when other cells change."""
+    grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+    if grade_id:
+        return str(grade_id)
+    return hashlib.sha256(f"{position}\n{cell.source}".encode()).hexdigest()[:12]
+
+
+def box(assignment: Assignment) -> str:
+    """The Markdown at the top of an assignment."""
+    goals = "\n".join(f"* {goal};" for goal in assignment.objectives).removesuffix(";") + "."
+    return (
+        f"# {assignment.number:02d} · {assignment.title}\n\n"
+        f"**{assignment.points} points · about {assignment.minutes} minutes · "
+        f"difficulty {'●' * assignment.difficulty}{'○' * (5 - assignment.difficulty)}** · "
+        f"read beside chapter {assignment.number} of the book\n\n"
+        f"When you are done, you can\n\n{goals}"
+    )
+
+
+def course_config(course: Path) -> Config:
+    """The nbgrader configuration of a course folder.
+
+    Raises:
+        CourseError: the folder has none.
+    """
+    if not (course / CONFIG_NAME).is_file():
+        raise CourseError(f"{course} is no nbgrader course: it has no {CONFIG_NAME}")
+    return PyFileConfigLoader(CONFIG_NAME, path=str(course)).load_config()
+
+
+def release(assignment: Assignment, text_file: Path, course: Path) -> Path:
+    """Make the release with nbgrader, from text, in a course folder.
+
+    Args:
+        assignment: which one.
+        text_file: its source.
+        course: an nbgrader course; the solution notebook is written to its source folder.
+
+    Returns:
+        The released notebook.
+
+    Raises:
+        CourseError: the source is missing or at odds with the table, or nbgrader refuses it.
+    """
+    if not text_file.is_file():
+        raise CourseError(f"{text_file} is missing: it is the source of assignment {assignment.slug}")
+    config = course_config(course)
+    coursedir = CourseDirectory(config=config, root=str(course.resolve()))
+    source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment.slug)).resolve()
+    source.mkdir(parents=True, exist_ok=True)
+    notebook = notebook_of(assignment, text_file.read_text(encoding="utf-8"))
+    nbformat.write(notebook, source / f"{assignment.slug}.ipynb")
+    outcome = NbGraderAPI(coursedir, config=config).generate_assignment(assignment.slug, force=True)
+    if not outcome["success"]:
+        said = outcome.get("log") or outcome.get("error")
+        raise CourseError(f"nbgrader could not release {assignment.slug}:\n{said}")
+    folder = Path(coursedir.format_path(coursedir.release_directory, ".", assignment.slug)).resolve()
+    return folder / f"{assignment.slug}.ipynb"
