@@ -1,4 +1,4 @@
-"""Chapter 07, inside the latent space: collect codes, find their main directions, walk along one dimension."""
+"""Chapter 07, inside the latent space: collect codes, find their main directions, walk along one."""
 
 from __future__ import annotations
 

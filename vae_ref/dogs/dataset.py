@@ -93,3 +93,10 @@ def take(dogs: DogSet, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return the pictures of some rows as floats, (B, 3, size, size) in [0, 1], with their labels, (B,)."""
     index = rows.numpy()
     return torch.from_numpy(dogs.images[index]).float().div_(255), torch.from_numpy(dogs.labels[index])
+
+
+def subset(dogs: DogSet, rows: Tensor) -> DogSet:
+    """Copy some rows into a set of their own, in memory."""
+    index = rows.numpy()
+    factors = None if dogs.factors is None else dogs.factors[index]
+    return DogSet(dogs.images[index], dogs.labels[index], factors)

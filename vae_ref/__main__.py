@@ -1,0 +1,7 @@
+"""``python -m vae_ref`` is the command ``vae-ref``."""
+
+import sys
+
+from vae_ref.cli import main
+
+sys.exit(main())

@@ -1,0 +1,98 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vae_ref.config import Config
+from vae_ref.errors import CourseError
+from vae_ref.files import write_atomically
+from vae_ref.networks import VAE
+
+FILE_NAME = "checkpoint.pt"
+FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        step: optimizer steps taken.
+        images: training images seen, repeats counted.
+        seconds: time spent training.
+        history: rows with "step", "images", "seconds", "loss", "reconstruction", "kl", "beta": training
+            averages since the row before, nats per image.
+        validation: rows with "step", "loss", "reconstruction", "kl".
+    """
+
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    validation: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Checkpoint:
+    """A run as it is kept on disk.
+
+    Attributes:
+        config: the settings.
+        fingerprint: of the data.
+        root: folder the photos were read from; empty for paper dogs.
+        progress: how far it has come.
+        model, optimizer: their states.
+        random_state: of the global generator.
+    """
+
+    config: dict[str, Any]
+    fingerprint: str
+    root: str
+    progress: dict[str, Any]
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    random_state: torch.Tensor
+
+    def build_model(self) -> VAE:
+        """The trained model, ready for evaluation."""
+        model = VAE(self.config["latent_dim"])
+        model.load_state_dict(self.model)
+        return model.eval()
+
+    def settings(self) -> Config:
+        return Config(**self.config)
+
+
+def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
+    """Replace the run's checkpoint; a crash while writing keeps the old one whole."""
+    content = {"format": FORMAT, **vars(checkpoint)}
+    write_atomically(run / FILE_NAME, lambda file: torch.save(content, file))
+
+
+def load_checkpoint(run: Path) -> Checkpoint:
+    """Read a run's checkpoint; it can hold tensors and plain values only, no code.
+
+    Raises:
+        CourseError: there is none, it is damaged, or another version of the course wrote it.
+    """
+    path = run / FILE_NAME
+    if not path.is_file():
+        raise CourseError(f"there is no checkpoint at {path}; train one with: vae-ref train --out {run}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        version = content.pop("format")
+    except Exception as error:  # torch raises many kinds of errors for damaged files
+        reason = str(error).split("\n")[0]
+        raise CourseError(
+            f"cannot read {path} ({reason}); delete it, or restore it, and train again"
+        ) from error
+    if version != FORMAT:
+        raise CourseError(
+            f"{path} has format {version}, this version reads {FORMAT}; train again in another folder"
+        )
+    return Checkpoint(**content)

@@ -1,0 +1,58 @@
+"""The settings of a training run, and their defaults: the only place where they are written down."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vae_ref.errors import CourseError
+
+
+@dataclass(frozen=True)
+class Config:
+    """What decides the outcome of a run, besides its length and its data.
+
+    Attributes:
+        data: "paper" or "stanford".
+        latent_dim: length of a code.
+        batch_size: images in a step.
+        learning_rate: AdamW's, at its highest.
+        warmup_steps: steps over which the weight of the KL term rises to 1.
+        augmented: whether training images are mirrored and brightened. Off for paper dogs: which side the
+            patch is on and how bright the paper is belong to what is drawn there.
+        num_validation: training images kept aside to watch progress; the test side stays untouched.
+        seed: of the weights, the order of images and all noise.
+    """
+
+    data: str = "paper"
+    latent_dim: int = 128
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    warmup_steps: int = 300
+    augmented: bool = False
+    num_validation: int = 512
+    seed: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+DEFAULTS = {
+    "paper": Config(data="paper", latent_dim=32),
+    "stanford": Config(data="stanford", latent_dim=128, augmented=True),
+}
+
+
+def require_same(saved: dict[str, Any], wanted: dict[str, Any], where: str) -> None:
+    """Refuse to continue a run under other settings.
+
+    Raises:
+        CourseError: names the first setting that differs.
+    """
+    for name in sorted(saved.keys() | wanted.keys()):
+        before, now = saved.get(name), wanted.get(name)
+        if before != now:
+            raise CourseError(
+                f"{where} was trained with {name} = {before!r}, not {now!r}; "
+                "use the same setting to continue it, or another --out to start afresh"
+            )
