@@ -7,4 +7,9 @@ configure(c)
 c.CourseDirectory.course_id = "vae"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.py"]  # the texts are not for learners
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints",
+    "__pycache__",
+    "*.pyc",
+    "*.py",
+]  # the texts are not for learners

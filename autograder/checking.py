@@ -116,27 +116,24 @@ def judge(check: Check, target: Target, points: int, seed: int) -> Verdict:
     """
     exams = [_Exam(part, part.probes(_generator(seed, part)), []) for part in check.parts]
     findings: list[Finding] = []
-    note, oracle = "", check.oracle
     mistakes: tuple[Misconception, ...] = ()
     for index, exam in enumerate(exams):
         exam.replies.extend(target.call(check.name, probe.call) for probe in exam.probes)
-        finding = _compare(check, exam, oracle)
+        finding = _compare(check, exam, check.oracle)
         if index == 0 and not finding.passed and check.from_helpers is not None:
             own = check.from_helpers(target)
-            if _follows(check, exam, own):
-                oracle, finding = own, Finding(exam.part.name, exam.part.weight, True)
+            if _follows(check, exam, own) and _properties_hold(check, exams[1:], target):
                 note = "It puts your own functions together correctly; one of those is not right yet."
+                # what the helpers get wrong would show in every part again, and is counted where they are checked
+                passed = tuple(Finding(e.part.name, e.part.weight, True) for e in exams)
+                return Verdict(check, points, passed, (), note)
         findings.append(finding)
         if not finding.passed and not mistakes:
             mistakes = _recognise(check, exams[: index + 1])
         if index == 0 and not finding.passed:
             findings += [Finding(e.part.name, e.part.weight, False, NOT_LOOKED_AT) for e in exams[1:]]
             break
-        if oracle is not check.oracle and index == 0:
-            # what the helpers get wrong would show in every other part again, and is counted where they are checked
-            findings += [Finding(e.part.name, e.part.weight, True) for e in exams[1:]]
-            break
-    return Verdict(check, points, tuple(findings), mistakes, note)
+    return Verdict(check, points, tuple(findings), mistakes)
 
 
 @dataclass(frozen=True)
@@ -169,12 +166,27 @@ def _follows(check: Check, exam: _Exam, own: Callable[..., torch.Tensor]) -> boo
     )
 
 
+def _properties_hold(check: Check, exams: list[_Exam], target: Target) -> bool:
+    """Whether the parts pass that have no single right result, and so need no oracle."""
+    for exam in exams:
+        if exam.part.holds is not None:
+            exam.replies.extend(target.call(check.name, probe.call) for probe in exam.probes)
+            if not _compare(check, exam, check.oracle).passed:
+                return False
+            exam.replies.clear()
+    return True
+
+
 def helper(target: Target, name: str) -> Callable[..., torch.Tensor]:
     """The learner's own function ``name`` as a plain callable; only for ``Check.from_helpers``."""
 
     def call(*args: Any, **kwargs: Any) -> torch.Tensor:
         reply = target.call(name, Call(args, kwargs))
-        if isinstance(reply, Value) and isinstance(reply.result, torch.Tensor) and reply.result.is_floating_point():
+        if (
+            isinstance(reply, Value)
+            and isinstance(reply.result, torch.Tensor)
+            and reply.result.is_floating_point()
+        ):
             return reply.result.double()
         raise _Broken
 
@@ -210,7 +222,9 @@ def _expected(call: Call, oracle: Callable[..., torch.Tensor]) -> torch.Tensor |
     result = oracle(*args, **{key: _double(arg) for key, arg in (call.kwargs or {}).items()})
     if call.cotangent is None:
         return result
-    return list(torch.autograd.grad(result, [args[i] for i in call.wrt], grad_outputs=call.cotangent.double()))
+    return list(
+        torch.autograd.grad(result, [args[i] for i in call.wrt], grad_outputs=call.cotangent.double())
+    )
 
 
 def _double(arg: Any) -> Any:
@@ -254,20 +268,28 @@ def _alike(mine: Reply, other: Reply, probe: Probe) -> bool:
         return isinstance(mine, Failure) and isinstance(other, Failure) and mine.kind == other.kind
     a, b = mine.result, other.result
     if isinstance(b, list):
-        return isinstance(a, list) and len(a) == len(b) and all(
-            _difference(x, y.double(), probe.tolerance) == "" for x, y in zip(a, b, strict=True)
+        return (
+            isinstance(a, list)
+            and len(a) == len(b)
+            and all(_difference(x, y.double(), probe.tolerance) == "" for x, y in zip(a, b, strict=True))
         )
     if not isinstance(b, torch.Tensor):
         return type(a) is type(b)
     # both are estimates where a tolerance is given, so their difference spreads wider
-    tolerance = probe.tolerance.expand(b.shape) if probe.tolerance is not None and b.shape == probe.tolerance.shape else None
+    tolerance = (
+        probe.tolerance.expand(b.shape)
+        if probe.tolerance is not None and b.shape == probe.tolerance.shape
+        else None
+    )
     return _difference(a, b.double(), tolerance, slack=1.5) == ""
 
 
 def describe_failure(name: str, failure: Failure) -> str:
     """One sentence on why a call gave no result."""
     if failure.kind == "NotImplementedError":
-        return f"{name} is not written yet: put your code in place of the line that raises NotImplementedError."
+        return (
+            f"{name} is not written yet: put your code in place of the line that raises NotImplementedError."
+        )
     if failure.kind in ("Missing", "Gone"):
         return f"{failure.message[:1].upper()}{failure.message[1:]}."
     if failure.kind == "NoGradient":

@@ -20,7 +20,11 @@ from vae_ref.errors import CourseError
 
 
 def grade_notebook(
-    notebook: NotebookNode, slug: str, student: str, limits: Limits | None = None, hidden: tuple[Path, ...] = ()
+    notebook: NotebookNode,
+    slug: str,
+    student: str,
+    limits: Limits | None = None,
+    hidden: tuple[Path, ...] = (),
 ) -> list[Verdict]:
     """Run and check a notebook that intake rebuilt, and write the outputs into its cells.
 
@@ -52,10 +56,14 @@ def grade_notebook(
                 run = kernel.run(cell.source)
                 cell.outputs = run.outputs
                 if run.reason:
-                    cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=f"[{run.reason}]"))
+                    cell.outputs.append(
+                        nbformat.v4.new_output("stream", name="stdout", text=f"[{run.reason}]")
+                    )
                 continue
             if name not in checks:
-                raise CourseError(f"{slug} has a cell for the check of {name!r}, which its file of checks lacks")
+                raise CourseError(
+                    f"{slug} has a cell for the check of {name!r}, which its file of checks lacks"
+                )
             verdict = judge(checks[name], kernel, assignment.points_of[name], _seed(slug, student, name))
             cell.outputs = [_result(verdict.score, as_html(verdict))]
             verdicts.append(verdict)
@@ -76,7 +84,12 @@ def _check_of(cell: NotebookNode) -> str:
     except SyntaxError:
         body = []
     call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    if isinstance(call, ast.Call) and call.args and ast.unparse(call.func) == "check" and isinstance(call.args[0], ast.Name):
+    if (
+        isinstance(call, ast.Call)
+        and call.args
+        and ast.unparse(call.func) == "check"
+        and isinstance(call.args[0], ast.Name)
+    ):
         return call.args[0].id
     raise CourseError(
         f"the graded cell {nbgrader.get('grade_id')!r} is not of the form check(name): only such cells are graded here"

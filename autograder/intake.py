@@ -108,7 +108,9 @@ def _read(path: Path, max_bytes: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise Refused(f"{path.name} is not a file")
         if status.st_size > max_bytes:
-            raise Refused(f"{path.name} has {status.st_size:,} bytes; at most {max_bytes:,} are read: clear its outputs")
+            raise Refused(
+                f"{path.name} has {status.st_size:,} bytes; at most {max_bytes:,} are read: clear its outputs"
+            )
         return file.read(max_bytes + 1)
 
 
@@ -126,10 +128,14 @@ def _parse(content: bytes) -> list[dict[str, Any]]:
             "open it in Jupyter and save it again"
         ) from None
     except (RecursionError, ValueError):
-        raise Refused("the file is not a notebook: its JSON is nested too deeply or has impossible numbers") from None
+        raise Refused(
+            "the file is not a notebook: its JSON is nested too deeply or has impossible numbers"
+        ) from None
     cells = tree.get("cells") if isinstance(tree, dict) else None
     if not isinstance(cells, list):
-        raise Refused("the file is not a notebook of format 4: it has no list of cells; save it again from Jupyter")
+        raise Refused(
+            "the file is not a notebook of format 4: it has no list of cells; save it again from Jupyter"
+        )
     if len(cells) > MAX_CELLS:
         raise Refused(f"the notebook has {len(cells):,} cells; at most {MAX_CELLS:,} are read")
     parsed = [_plain(cell) for cell in cells if isinstance(cell, dict)]
@@ -165,11 +171,15 @@ def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tupl
     place = {cell.id: i for i, cell in enumerate(rebuilt.cells)}
     place_of_grade_id = {_grade_id(c): i for i, c in enumerate(rebuilt.cells) if _grade_id(c)}
     place_of_source = {c.source: i for i, c in enumerate(rebuilt.cells)}
-    own: dict[int, list[NotebookNode]] = {}  # position in the skeleton → the learner's own cells that follow it
+    own: dict[
+        int, list[NotebookNode]
+    ] = {}  # position in the skeleton → the learner's own cells that follow it
     filled: set[int] = set()
     last = -1
     for cell in submitted:
-        here = place_of_grade_id.get(cell["grade_id"], place.get(cell["id"], place_of_source.get(cell["source"])))
+        here = place_of_grade_id.get(
+            cell["grade_id"], place.get(cell["id"], place_of_source.get(cell["source"]))
+        )
         if here is None or (here in filled and _is_solution(rebuilt.cells[here])):
             # a second cell with the same grade_id is a copy that the learner made: it runs like any other code
             if cell["code"] and cell["source"].strip():
@@ -179,7 +189,9 @@ def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tupl
         filled.add(here)
         if _is_solution(rebuilt.cells[here]):
             rebuilt.cells[here].source = cell["source"]
-    missing = [gid for gid, i in place_of_grade_id.items() if _is_solution(rebuilt.cells[i]) and i not in filled]
+    missing = [
+        gid for gid, i in place_of_grade_id.items() if _is_solution(rebuilt.cells[i]) and i not in filled
+    ]
     cells = list(own.get(-1, []))
     for i, cell in enumerate(rebuilt.cells):
         cells += [cell, *own.get(i, [])]

@@ -44,7 +44,9 @@ def configure(config: Config) -> None:
         # the recorded reasons come after nbgrader's own comments, which they replace
         replacement
         for stock in StockAutograde.autograde_preprocessors.default_args[0]
-        for replacement in ({Execute: [Judge], SaveAutoGrades: [SaveAutoGrades, RecordReasons]}.get(stock, [stock]))
+        for replacement in (
+            {Execute: [Judge], SaveAutoGrades: [SaveAutoGrades, RecordReasons]}.get(stock, [stock])
+        )
     ]
     config.HTMLExporter.sanitize_html = True  # the feedback page shows what learners wrote
     # nbgrader's commands and the formgrader find the converter under these names
@@ -121,7 +123,9 @@ class Judge(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill in the outputs of all cells; only check cells get points."""
         about = resources["nbgrader"]
-        grade_notebook(nb, about["assignment"], about["student"], hidden=(Path.cwd(),))  # nbgrader works in the course
+        grade_notebook(
+            nb, about["assignment"], about["student"], hidden=(Path.cwd(),)
+        )  # nbgrader works in the course
         return nb, resources
 
 
@@ -137,8 +141,13 @@ class RecordReasons(NbGraderPreprocessor):
             with Gradebook(about["db_url"]) as gradebook:
                 for cell in cells if refused else cells[:1]:
                     comment = gradebook.find_comment(
-                        cell.metadata.nbgrader["grade_id"], about["notebook"], about["assignment"], about["student"]
+                        cell.metadata.nbgrader["grade_id"],
+                        about["notebook"],
+                        about["assignment"],
+                        about["student"],
                     )
-                    comment.auto_comment = f"Not graded: {refused}." if refused else f"Note: {'; '.join(notes)}."
+                    comment.auto_comment = (
+                        f"Not graded: {refused}." if refused else f"Note: {'; '.join(notes)}."
+                    )
                 gradebook.db.commit()
         return nb, resources

@@ -58,7 +58,9 @@ def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
 def _nbgrader(assignment: Assignment, kind: str, name: str) -> dict[str, object]:
     is_check = kind == "check"
     if name not in assignment.points_of:
-        raise CourseError(f"{assignment.slug}: a cell is marked {kind}={name!r}, which the table of assignments lacks")
+        raise CourseError(
+            f"{assignment.slug}: a cell is marked {kind}={name!r}, which the table of assignments lacks"
+        )
     metadata: dict[str, object] = {
         "schema_version": 3,
         "grade_id": f"check_{name}" if is_check else name,

@@ -67,7 +67,9 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
             for name in names:
                 shape = file.get_slice(name).get_shape()
                 if len(shape) > MAX_TENSOR_DIMS:
-                    raise WireError(f"a tensor has {len(shape)} dimensions; at most {MAX_TENSOR_DIMS} are read")
+                    raise WireError(
+                        f"a tensor has {len(shape)} dimensions; at most {MAX_TENSOR_DIMS} are read"
+                    )
                 tensors[name] = file.get_tensor(name)
             return _unpack(json.loads(text), tensors, 0)
     except WireError:

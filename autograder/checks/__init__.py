@@ -27,5 +27,7 @@ def check_named(function: str) -> tuple[Check, int]:
     assignment = assignment_asking_for(function)
     if assignment is None:
         known = ", ".join(name for a in ASSIGNMENTS for name in a.points_of)
-        raise CourseError(f"no assignment asks for a function named {function!r}; there are checks for {known}")
+        raise CourseError(
+            f"no assignment asks for a function named {function!r}; there are checks for {known}"
+        )
     return checks_of(assignment.slug)[function], assignment.points_of[function]

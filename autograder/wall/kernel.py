@@ -32,11 +32,11 @@ MAX_WAITING_MESSAGES = 64
 GRACE_SECONDS = 3.0  # what an interrupted kernel gets to stop, and a finished one to say its last words
 POLL_SECONDS = 0.25
 SAY_GONE = {
-    "ended": "the notebook's process ended itself before this check",
+    "ended": "the process that runs your code ended before this check could",
     "timeout": "a cell did not end within its time and could not be interrupted",
-    "total": "the whole notebook used up its time",
-    "outbox": "the notebook wrote more than a hand-in may",
-    "nonsense": "the notebook's process sent what no kernel sends",
+    "total": "all the code together used up its time",
+    "outbox": "the code wrote more data than a hand-in may",
+    "nonsense": "the process that runs your code sent what no kernel sends",
 }
 
 
@@ -75,7 +75,9 @@ class WalledKernel:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
 
     def _start(self) -> None:
@@ -83,7 +85,9 @@ class WalledKernel:
         self._folder.chmod(0o711)
         self._inbox.mkdir(mode=0o755)
         self._outbox.mkdir(mode=0o700)
-        ports = {f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "hb", "control"), 1)}
+        ports: dict[str, Any] = {
+            f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "hb", "control"), 1)
+        }
         file, info = write_connection_file(
             str(self._outbox / "connection.json"), transport="ipc", ip="/outbox/k", **ports
         )
@@ -114,20 +118,24 @@ class WalledKernel:
             self._client.wait_for_ready(timeout=self._limits.start_seconds)
         except RuntimeError as error:
             raise WallError(f"the kernel behind the wall does not answer: {error}") from None
-        prepared = self._execute("import sys; sys.path[:0] = ['/course']; import agent", self._limits.start_seconds, silent=True)
+        prepared = self._execute(
+            "import sys; sys.path[:0] = ['/course']; import agent", self._limits.start_seconds, silent=True
+        )
         if prepared.status != "ok":
             said = " ".join(str(output.get("evalue", "")) for output in prepared.outputs)
             raise WallError(f"the kernel behind the wall could not be prepared: {said or prepared.reason}")
         self._deadline = time.monotonic() + self._limits.total_seconds
 
-    def _wait_for_sockets(self, ports: dict[str, int]) -> None:
+    def _wait_for_sockets(self, ports: dict[str, Any]) -> None:
         end = time.monotonic() + self._limits.start_seconds
         paths = [self._outbox / f"k-{port}" for port in ports.values()]
         while not all(path.exists() and stat.S_ISSOCK(path.lstat().st_mode) for path in paths):
             if self._process.poll() is not None or time.monotonic() > end:
                 self._log.seek(0)
                 said = self._log.read(4000).decode(errors="replace").strip().splitlines()
-                raise WallError(f"the kernel behind the wall did not start: {said[-1] if said else 'no reason given'}")
+                raise WallError(
+                    f"the kernel behind the wall did not start: {said[-1] if said else 'no reason given'}"
+                )
             time.sleep(0.02)
 
     def _stop(self) -> None:
@@ -189,7 +197,9 @@ class WalledKernel:
         if self.gone:
             return CellRun("gone", [], SAY_GONE[self.gone])
         end = min(time.monotonic() + seconds, self._deadline)
-        message = self._client.execute(source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False)
+        message = self._client.execute(
+            source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+        )
         status = self._wait(message, outputs, end)
         if status == "timeout":
             self._interrupt()
@@ -210,7 +220,9 @@ class WalledKernel:
                 return "timeout"
             if reply and now - quiet_since > GRACE_SECONDS:  # its "idle" drowned in its own output
                 break
-            kind, content = self._next(self._client.get_iopub_msg, message, 0 if reply and idle else POLL_SECONDS)
+            kind, content = self._next(
+                self._client.get_iopub_msg, message, 0 if reply and idle else POLL_SECONDS
+            )
             if kind == "status" and isinstance(content, dict) and content.get("execution_state") == "idle":
                 idle = True
             elif kind:

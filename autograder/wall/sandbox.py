@@ -41,7 +41,10 @@ def require_wall() -> str:
             "install it (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap) and grade again"
         )
     trial = subprocess.run(
-        [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--", "/bin/true"], capture_output=True, text=True, timeout=30
+        [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--", "/bin/true"],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     if trial.returncode != 0:
         reason = trial.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -54,7 +57,15 @@ def require_wall() -> str:
 
 def _namespaces() -> list[str]:
     common = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    common += ["--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "course"]
+    common += [
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+        "--cap-drop",
+        "ALL",
+        "--hostname",
+        "course",
+    ]
     if os.geteuid() == 0:
         # A user namespace made by root maps to root, who may write /proc/sys of the host. So root makes the
         # sandbox without one, and the process inside turns into a user that owns nothing (see `command`).
@@ -67,7 +78,9 @@ def learner_uid() -> int | None:
     return FIRST_LEARNER_UID + os.getpid() if os.geteuid() == 0 else None
 
 
-def command(inbox: Path, outbox: Path, chapter: int, file_bytes: int, hidden: tuple[Path, ...] = ()) -> list[str]:
+def command(
+    inbox: Path, outbox: Path, chapter: int, file_bytes: int, hidden: tuple[Path, ...] = ()
+) -> list[str]:
     """The command that starts a kernel behind the wall.
 
     Args:
@@ -82,7 +95,7 @@ def command(inbox: Path, outbox: Path, chapter: int, file_bytes: int, hidden: tu
     for folder in SYSTEM_FOLDERS:
         path = Path(folder)
         if path.is_symlink():
-            args += ["--symlink", os.readlink(path), folder]
+            args += ["--symlink", str(path.readlink()), folder]
         elif path.exists():
             args += ["--ro-bind", folder, folder]
     for folder in ("/tmp", "/home", "/dev/shm"):
@@ -105,7 +118,14 @@ def command(inbox: Path, outbox: Path, chapter: int, file_bytes: int, hidden: tu
     args += ["--"]
     uid = learner_uid()
     if uid is not None:
-        args += ["/usr/bin/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs", "--"]
+        args += [
+            "/usr/bin/setpriv",
+            f"--reuid={uid}",
+            f"--regid={uid}",
+            "--clear-groups",
+            "--no-new-privs",
+            "--",
+        ]
     # -I: no user site, no PYTHON* variables, and the working folder is not importable first
     return [*args, sys.executable, "-I", "/course/start.py"]
 

@@ -6,7 +6,7 @@
 #     name: python3
 # ---
 
-# %% box=true [markdown]
+# %% [markdown] box=true
 # The box with title, time and objectives is written here from the table of assignments.
 
 # %% [markdown]

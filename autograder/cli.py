@@ -1,0 +1,136 @@
+"""The command ``autograder``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_ref.errors import CourseError
+
+DESCRIPTION = """\
+Check learners' code, and grade it safely.
+
+Grading itself is nbgrader's: in a course whose nbgrader_config.py calls autograder.nbgrader_plugins.configure,
+"nbgrader autograde NN_name" and the formgrader run hand-ins behind a wall and judge them outside of it.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except CourseError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("autograder: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "autograder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="check the functions of a Python file")
+    check.description = (
+        "Check every function of FILE that an assignment asks for. Exit code 0 only if all are right."
+    )
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    check.set_defaults(run=_check)
+
+    release = commands.add_parser("release", help="make the notebooks that learners get")
+    release.description = (
+        "Make the released notebooks of a course from the texts of the solutions, with nbgrader."
+    )
+    release.add_argument(
+        "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
+    )
+    release.add_argument(
+        "--sources",
+        type=Path,
+        default=Path("solutions"),
+        metavar="DIR",
+        help="the solutions' texts (default: solutions)",
+    )
+    release.set_defaults(run=_release)
+
+    sample = commands.add_parser("sample-class", help="make a small class to try grading on")
+    sample.description = (
+        "Make an nbgrader course in DIR with a release and seven hand-ins, good, bad and hostile."
+    )
+    sample.add_argument("course", type=Path, metavar="DIR", help="a new folder")
+    sample.add_argument(
+        "--sources",
+        type=Path,
+        default=Path("solutions"),
+        metavar="DIR",
+        help="the solutions' texts (default: solutions)",
+    )
+    sample.set_defaults(run=_sample_class)
+
+    grades = commands.add_parser("grades", help="show the gradebook of a course")
+    grades.description = "Show who has how many points for what, and why a hand-in was refused."
+    grades.add_argument("assignment", metavar="NN_name")
+    grades.add_argument(
+        "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
+    )
+    grades.set_defaults(run=_grades)
+    return parser
+
+
+def _check(args: argparse.Namespace) -> int:
+    from autograder.files import check_file
+    from autograder.verdict import as_record, as_text
+
+    verdicts = check_file(args.file)
+    if args.json:
+        print(json.dumps({"checks": [as_record(verdict) for verdict in verdicts]}, ensure_ascii=False))
+    else:
+        print("\n".join(as_text(verdict) for verdict in verdicts))
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+def _release(args: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from autograder.assignments import ASSIGNMENTS
+    from autograder.release import release
+
+    for assignment in ASSIGNMENTS:
+        print(release(assignment, args.sources / assignment.slug / f"{assignment.slug}.py", args.course))
+    return 0
+
+
+def _sample_class(args: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from autograder.sample_class import make_sample_class
+
+    print(make_sample_class(args.course, args.sources))
+    return 0
+
+
+def _grades(args: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from autograder.gradebook import grades_table
+
+    print(grades_table(args.course, args.assignment))
+    return 0
+
+
+def _need_nbgrader() -> None:
+    try:
+        import nbgrader  # noqa: F401
+    except ImportError:
+        raise CourseError(
+            "nbgrader is not installed; this command needs it: pip install 'vae-course[grade]'"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
