@@ -1,0 +1,48 @@
+"""Serve MathJax from the book, so that its equations appear without a network.
+
+The package sphinx-mathjax-offline carries MathJax 3.2.2 as released: 24 MB, most of it for other input and
+output formats. Only the part that pages can ask for is copied: the TeX to HTML component with its fonts, and
+the accessibility tools of its menu. The licence, which the package leaves out, comes along.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+COMPONENT = "tex-chtml.js"
+PARTS = (COMPONENT, "output/chtml/fonts/woff-v2", "a11y", "sre/mathmaps/base.json", "sre/mathmaps/en.json")
+LICENCE = Path(__file__).parent.parent / "_licences" / "MathJax-LICENSE.txt"
+
+
+def _source() -> Path:
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    if package is None or package.origin is None:
+        raise ExtensionError("MathJax is missing; install it with: pip install sphinx-mathjax-offline")
+    return Path(package.origin).parent / "static" / "mathjax"
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Copy the parts into the finished book."""
+    if exception is not None or app.builder.format != "html":
+        return
+    source, target = _source(), Path(app.outdir) / "_static" / "mathjax"
+    for part in PARTS:
+        origin, destination = source / part, target / part
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, destination, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(origin, destination)
+    shutil.copyfile(LICENCE, target / "LICENSE.txt")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    _source()  # say at once what is missing
+    app.config.mathjax_path = f"mathjax/{COMPONENT}"
+    app.connect("build-finished", copy_mathjax)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

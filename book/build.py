@@ -1,0 +1,190 @@
+"""Build the book: python book/build.py --out build/book
+
+Generates what is generated (the boxes of assignments, the pages of released exercises), runs Jupyter Book
+with every warning an error, and puts the finished pages at --out in one step: a build that fails leaves the
+old pages alone. Pages whose cells ran before are taken from a cache under build/, which is given up when the
+code they call changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+BOOK = Path(__file__).resolve().parent
+ROOT = BOOK.parent
+sys.path.insert(0, str(ROOT))  # a checkout that is not installed builds too
+
+from autograder.assignments import ASSIGNMENTS, Assignment  # noqa: E402
+
+GENERATED = BOOK / "_generated"
+WORK = ROOT / "build" / "book-work"
+MARK = ".vae-course-book"  # tells a folder that this program made from any other
+
+
+class BookError(Exception):
+    """Why there is no book, in one line with its remedy."""
+
+
+def assignment_box(assignment: Assignment) -> str:
+    """The box at the top of a chapter, in MyST markdown."""
+    bullets = "\n".join(f"* {objective}" for objective in assignment.objectives)
+    things = ", ".join(f"`{name}`" for name in assignment.points_of)
+    return f"""```{{admonition}} Assignment {assignment.number}: {assignment.title}
+:class: tip assignment
+
+**{assignment.minutes} minutes · {assignment.points} points · difficulty {assignment.difficulty} of 5**
+
+When you have read this chapter and done the exercise, you can
+
+{bullets}
+
+You write {things}. [Open the exercise](_generated/{assignment.slug}.ipynb), or take it with you:
+{{download}}`{assignment.slug}.ipynb <../exercises/{assignment.slug}/{assignment.slug}.ipynb>`.
+```
+"""
+
+
+def exercise_page(notebook: str, assignment: Assignment) -> str:
+    """A released notebook as a page of the book: with a title of its own if its first heading is a lower one."""
+    content = json.loads(notebook)
+    markdown = ("".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "markdown")
+    first = next((line for text in markdown for line in text.splitlines() if line.startswith("#")), "")
+    if not first.startswith("# "):
+        title = f"# Exercise {assignment.number}: {assignment.title}"
+        content["cells"].insert(0, {"cell_type": "markdown", "id": "title", "metadata": {}, "source": title})
+    return json.dumps(content, ensure_ascii=False, indent=1)
+
+
+def _write_if_changed(path: Path, content: str) -> None:
+    if path.exists() and path.read_text(encoding="utf-8") == content:
+        return
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(content, encoding="utf-8")
+    temporary.replace(path)
+
+
+def generate() -> None:
+    """Write ``book/_generated``: for each chapter with an assignment its box and its exercise.
+
+    Raises:
+        BookError: the notebook of an exercise is missing.
+    """
+    GENERATED.mkdir(exist_ok=True)
+    for assignment in ASSIGNMENTS:
+        if not (BOOK / f"{assignment.slug}.md").exists():
+            continue
+        exercise = ROOT / "exercises" / assignment.slug / f"{assignment.slug}.ipynb"
+        if not exercise.exists():
+            shown = exercise.relative_to(ROOT)
+            raise BookError(f"the exercise {shown} is missing; make it with: make exercises")
+        page = exercise_page(exercise.read_text(encoding="utf-8"), assignment)
+        _write_if_changed(GENERATED / exercise.name, page)
+        _write_if_changed(GENERATED / f"assignment_{assignment.number:02d}.md", assignment_box(assignment))
+
+
+def _code_digest() -> str:
+    """Identifies everything but the pages that the pages' output depends on."""
+    digest = hashlib.sha256()
+    for name in ("torch", "torchvision", "numpy", "matplotlib", "myst-nb"):
+        digest.update(f"{name}=={version(name)}\n".encode())
+    digest.update(platform.python_version().encode())
+    for path in [*sorted((ROOT / "vae_ref").rglob("*.py")), BOOK / "book_style.py"]:
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _prepare_work() -> Path:
+    """A folder with the cache of executed cells that fits the code of today, and nothing else."""
+    work = WORK / _code_digest()
+    work.mkdir(parents=True, exist_ok=True)
+    for other in WORK.iterdir():
+        if other.is_dir() and other != work:
+            shutil.rmtree(other)
+    for stale in ("html", ".doctrees"):
+        shutil.rmtree(work / "_build" / stale, ignore_errors=True)
+    return work
+
+
+def run_jupyter_book(work: Path) -> Path:
+    """Build the pages under ``work`` and return their folder.
+
+    Raises:
+        BookError: Jupyter Book warned about something or a cell failed; its output says what.
+    """
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this Python, not one from the home folder
+        "PYTHONHASHSEED": "0",
+    }
+    program = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    options = ["build", str(BOOK), "--path-output", str(work), "--all", "-W", "-n", "--keep-going"]
+    status = subprocess.run([*program, *options], env=environment, cwd=ROOT).returncode
+    html = work / "_build" / "html"
+    if status != 0 or not (html / "index.html").exists():
+        raise BookError("Jupyter Book found the problems listed above; repair them and build again")
+    return html
+
+
+def publish(html: Path, out: Path) -> None:
+    """Put finished pages at ``out``, in place of an older book there.
+
+    Raises:
+        BookError: ``out`` holds something that is not a book built here.
+    """
+    if out.exists() and not (out / MARK).exists():
+        if not out.is_dir() or any(out.iterdir()):
+            raise BookError(f"{out} is not a book built here; name another folder with --out, or empty it")
+        out.rmdir()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    (html / MARK).touch()
+    # beside the goal first, since only a rename within one file system is one step
+    fresh, old = out.with_name(f".{out.name}.new"), out.with_name(f".{out.name}.old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.move(html, fresh)
+    if out.exists():
+        out.rename(old)
+    fresh.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def build(out: Path) -> None:
+    """Build the book and publish it at ``out``; builds that run at the same time wait for each other."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        generate()
+        publish(run_jupyter_book(_prepare_work()), out)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "book", help="folder of the finished pages"
+    )
+    out = parser.parse_args().out.resolve()
+    start = time.monotonic()
+    try:
+        build(out)
+    except BookError as error:
+        print(f"book: {error}", file=sys.stderr)
+        return 1
+    print(f"The book is ready after {time.monotonic() - start:.0f} s: {out / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
