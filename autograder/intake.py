@@ -103,7 +103,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
         if path.is_symlink():
             raise Refused(f"{path.name} is a link to another file; hand in the file itself") from None
         raise Refused(f"{path.name} cannot be opened ({error.strerror})") from None
-    with open(handle, "rb") as file:
+    with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise Refused(f"{path.name} is not a file")

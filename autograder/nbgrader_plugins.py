@@ -80,7 +80,7 @@ class Autograde(StockAutograde):
             self.coursedir.submitted_directory, "(?P<student>.*)", self.coursedir.assignment_id, escape=True
         )
         skeletons = _released_notebooks(self.coursedir)
-        folders = sorted(glob.glob(pattern))
+        folders = sorted(glob.glob(pattern))  # noqa: PTH207  (the pattern is absolute)
         for folder in tqdm(folders, desc="intake", unit="hand-in", disable=len(folders) < 20):
             match = re.fullmatch(submitted, folder)
             if match is not None:
@@ -107,7 +107,8 @@ def _released_notebooks(coursedir: Any) -> dict[str, NotebookNode]:
     notebooks = sorted(folder.glob("*.ipynb"))
     if not notebooks:
         raise CourseError(
-            f"there is no released notebook in {folder}: run nbgrader generate_assignment {coursedir.assignment_id} first"
+            f"there is no released notebook in {folder}: "
+            f"run nbgrader generate_assignment {coursedir.assignment_id} first"
         )
     return {path.name: nbformat.read(path, as_version=4) for path in notebooks}
 

@@ -1,4 +1,4 @@
-"""A small class to try grading on: a right hand-in, an empty one, three with typical mistakes, and two that mean trouble."""
+"""A small class to try grading on: a right hand-in, an empty one, typical mistakes, and two that mean trouble."""
 
 from __future__ import annotations
 

@@ -92,4 +92,5 @@ def _reading(verdict: Verdict) -> str:
     section = verdict.mistakes[0].section if len(verdict.mistakes) == 1 else verdict.check.section
     assignment = assignment_asking_for(verdict.check.name)
     assert assignment is not None  # a check that no assignment asks for does not load
-    return f"chapter {assignment.number}, “{assignment.title}”, section “{section.replace('-', ' ')}” ({assignment.slug}.html#{section})"
+    place = f"section “{section.replace('-', ' ')}” ({assignment.slug}.html#{section})"
+    return f"chapter {assignment.number}, “{assignment.title}”, {place}"

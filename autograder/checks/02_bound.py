@@ -197,6 +197,8 @@ def _elbo_edges(g: Generator) -> list[Probe]:
 
 
 # ---- the catalogue --------------------------------------------------------------------------------------------------
+# One formula a line reads as a table; broken up by the formatter it would be twice as long.
+# fmt: off
 
 
 def _m(name: str, section: str, sentence: str, variant: Callable[..., Any]) -> Misconception:
@@ -222,121 +224,56 @@ LOG_NORMAL = Check(
         Part("gradient", 1, lambda g: [_gradients((_randn(g, 4, 3), *_codes(g, 4, 3)), (0, 1, 2), g)]),
     ),
     misconceptions=(
-        _m(
-            "log-normal-without-2pi",
-            "gaussian-log-density",
-            "the constant log 2π is left out.",
-            lambda x, mu, logvar: -0.5 * (logvar + _square_terms(x, mu, logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-2pi-once",
-            "gaussian-log-density",
-            "log 2π is counted once for each point instead of once for each dimension.",
-            lambda x, mu, logvar: -0.5 * LOG_2PI - 0.5 * (logvar + _square_terms(x, mu, logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-without-half",
-            "gaussian-log-density",
-            "the factor ½ is left out.",
-            lambda x, mu, logvar: -(LOG_2PI + logvar + _square_terms(x, mu, logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-half-on-square-only",
-            "gaussian-log-density",
-            "the ½ stands at the squared distance but not at log σ².",
-            lambda x, mu, logvar: -(0.5 * LOG_2PI + logvar + 0.5 * _square_terms(x, mu, logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-without-logvar",
-            "gaussian-log-density",
-            "the term log σ² is missing, so that a wider Gaussian never pays for its width.",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + _square_terms(x, mu, logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-sign",
-            "gaussian-log-density",
-            "the sign is turned: that is the negative log density.",
-            lambda x, mu, logvar: 0.5 * (LOG_2PI + logvar + _square_terms(x, mu, logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-logvar-is-std",
-            "std-or-logvar",
-            "logvar is used as the standard deviation itself.",
-            lambda x, mu, logvar: (
-                -0.5 * (LOG_2PI + 2 * logvar.abs().log() + ((x - mu) / logvar).square()).sum(-1)
-            ),
-        ),
-        _m(
-            "log-normal-logvar-is-variance",
-            "std-or-logvar",
-            "the exponential is missing: logvar is used as σ².",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + (x - mu).square() / logvar).sum(-1),
-        ),
-        _m(
-            "log-normal-logvar-is-log-std",
-            "std-or-logvar",
-            "logvar is taken for log σ; it is log σ² = 2 log σ.",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + 2 * logvar + _square_terms(x, mu, 2 * logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-divides-by-std",
-            "gaussian-log-density",
-            "the squared distance is divided by σ instead of σ².",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + _square_terms(x, mu, 0.5 * logvar)).sum(-1),
-        ),
-        _m(
-            "log-normal-no-square",
-            "gaussian-log-density",
-            "the distance to the mean is not squared.",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + (x - mu) / logvar.exp()).sum(-1),
-        ),
-        _m(
-            "log-normal-mean",
-            "sum-versus-mean",
-            "the dimensions are averaged; independent dimensions multiply, so their logs add up.",
-            lambda x, mu, logvar: bound.log_normal(x, mu, logvar) / x.shape[-1],
-        ),
-        _m(
-            "log-normal-not-summed",
-            "sum-versus-mean",
-            "the dimensions are not added up.",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + _square_terms(x, mu, logvar)),
-        ),
-        _m(
-            "log-normal-batch-summed",
-            "sum-versus-mean",
-            "all points are added into one number.",
-            lambda x, mu, logvar: bound.log_normal(x, mu, logvar).sum(),
-        ),
-        _m(
-            "log-normal-wrong-axis",
-            "sum-versus-mean",
-            "the sum runs over the batch instead of the dimensions.",
-            lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + _square_terms(x, mu, logvar)).sum(0),
-        ),
-        _m(
-            "log-normal-detached",
-            "gaussian-log-density",
-            "the result is cut off from its inputs (detach, .data, .item, no_grad or numpy).",
-            lambda x, mu, logvar: bound.log_normal(x, mu, logvar).detach(),
-        ),
+        _m("log-normal-without-2pi", "gaussian-log-density", "the constant log 2π is left out.",
+           lambda x, mu, logvar: -0.5 * (logvar + _square_terms(x, mu, logvar)).sum(-1)),
+        _m("log-normal-2pi-once", "gaussian-log-density",
+           "log 2π is counted once for each point instead of once for each dimension.",
+           lambda x, mu, logvar: -0.5 * LOG_2PI - 0.5 * (logvar + _square_terms(x, mu, logvar)).sum(-1)),
+        _m("log-normal-without-half", "gaussian-log-density", "the factor ½ is left out.",
+           lambda x, mu, logvar: -(LOG_2PI + logvar + _square_terms(x, mu, logvar)).sum(-1)),
+        _m("log-normal-half-on-square-only", "gaussian-log-density",
+           "the ½ stands at the squared distance but not at log σ².",
+           lambda x, mu, logvar: -(0.5 * LOG_2PI + logvar + 0.5 * _square_terms(x, mu, logvar)).sum(-1)),
+        _m("log-normal-without-logvar", "gaussian-log-density",
+           "the term log σ² is missing, so that a wider Gaussian never pays for its width.",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + _square_terms(x, mu, logvar)).sum(-1)),
+        _m("log-normal-sign", "gaussian-log-density",
+           "the sign is turned: that is the negative log density.",
+           lambda x, mu, logvar: 0.5 * (LOG_2PI + logvar + _square_terms(x, mu, logvar)).sum(-1)),
+        _m("log-normal-logvar-is-std", "std-or-logvar", "logvar is used as the standard deviation itself.",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + 2 * logvar.abs().log() + ((x - mu) / logvar).square()).sum(-1)),
+        _m("log-normal-logvar-is-variance", "std-or-logvar", "the exponential is missing: logvar is used as σ².",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + (x - mu).square() / logvar).sum(-1)),
+        _m("log-normal-logvar-is-log-std", "std-or-logvar", "logvar is taken for log σ; it is log σ² = 2 log σ.",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + 2 * logvar + _square_terms(x, mu, 2 * logvar)).sum(-1)),
+        _m("log-normal-divides-by-std", "gaussian-log-density",
+           "the squared distance is divided by σ instead of σ².",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + _square_terms(x, mu, 0.5 * logvar)).sum(-1)),
+        _m("log-normal-no-square", "gaussian-log-density", "the distance to the mean is not squared.",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + (x - mu) / logvar.exp()).sum(-1)),
+        _m("log-normal-mean", "sum-versus-mean",
+           "the dimensions are averaged; independent dimensions multiply, so their logs add up.",
+           lambda x, mu, logvar: bound.log_normal(x, mu, logvar) / x.shape[-1]),
+        _m("log-normal-not-summed", "sum-versus-mean", "the dimensions are not added up.",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + _square_terms(x, mu, logvar))),
+        _m("log-normal-batch-summed", "sum-versus-mean", "all points are added into one number.",
+           lambda x, mu, logvar: bound.log_normal(x, mu, logvar).sum()),
+        _m("log-normal-wrong-axis", "sum-versus-mean", "the sum runs over the batch instead of the dimensions.",
+           lambda x, mu, logvar: -0.5 * (LOG_2PI + logvar + _square_terms(x, mu, logvar)).sum(0)),
+        _m("log-normal-detached", "gaussian-log-density",
+           "the result is cut off from its inputs (detach, .data, .item, no_grad or numpy).",
+           lambda x, mu, logvar: bound.log_normal(x, mu, logvar).detach()),
     ),
     equivalents=(
         bound.log_normal,
         lambda x, mu, logvar: Normal(mu, torch.exp(logvar / 2)).log_prob(x).sum(dim=1),
-        lambda x, mu, logvar: MultivariateNormal(
-            mu, scale_tril=torch.diag_embed((logvar / 2).exp())
-        ).log_prob(x),
+        lambda x, mu, logvar: MultivariateNormal(mu, scale_tril=torch.diag_embed((logvar / 2).exp())).log_prob(x),
         lambda x, mu, logvar: (
-            -0.5 * x.shape[1] * LOG_2PI
-            - 0.5 * logvar.sum(1)
+            -0.5 * x.shape[1] * LOG_2PI - 0.5 * logvar.sum(1)
             - 0.5 * (((x - mu) / torch.exp(0.5 * logvar)) ** 2).sum(1)
         ),
-        lambda x, mu, logvar: (
-            -torch.nn.functional.gaussian_nll_loss(
-                mu, x, logvar.exp(), full=True, eps=1e-30, reduction="none"
-            ).sum(-1)
-        ),
+        lambda x, mu, logvar: -torch.nn.functional.gaussian_nll_loss(
+            mu, x, logvar.exp(), full=True, eps=1e-30, reduction="none").sum(-1),
     ),
 )
 
@@ -351,163 +288,77 @@ KL_DIVERGENCE = Check(
         Part("gradient", 1, lambda g: [_gradients(_codes(g, 4, 3), (0, 1), g)]),
     ),
     misconceptions=(
-        _m(
-            "kl-wrong-sign",
-            "kl-closed-form",
-            "the sign is turned; a divergence is never negative.",
-            lambda mu, logvar: -_kl_terms(mu, logvar).sum(-1),
-        ),
-        _m(
-            "kl-mean-over-latents",
-            "sum-versus-mean",
-            "the latent dimensions are averaged; each of them costs its own nats, so they add up.",
-            lambda mu, logvar: _kl_terms(mu, logvar).mean(-1),
-        ),
-        _m(
-            "kl-batch-mean",
-            "sum-versus-mean",
-            "the batch is already averaged into one number; return one number for each image.",
-            lambda mu, logvar: _kl_terms(mu, logvar).sum(-1).mean(),
-        ),
-        _m(
-            "kl-mean-of-everything",
-            "sum-versus-mean",
-            "batch and latents are averaged together.",
-            lambda mu, logvar: _kl_terms(mu, logvar).mean(),
-        ),
-        _m(
-            "kl-batch-sum",
-            "sum-versus-mean",
-            "the whole batch is added into one number.",
-            lambda mu, logvar: _kl_terms(mu, logvar).sum(),
-        ),
+        _m("kl-wrong-sign", "kl-closed-form", "the sign is turned; a divergence is never negative.",
+           lambda mu, logvar: -_kl_terms(mu, logvar).sum(-1)),
+        _m("kl-mean-over-latents", "sum-versus-mean",
+           "the latent dimensions are averaged; each of them costs its own nats, so they add up.",
+           lambda mu, logvar: _kl_terms(mu, logvar).mean(-1)),
+        _m("kl-batch-mean", "sum-versus-mean",
+           "the batch is already averaged into one number; return one number for each image.",
+           lambda mu, logvar: _kl_terms(mu, logvar).sum(-1).mean()),
+        _m("kl-mean-of-everything", "sum-versus-mean", "batch and latents are averaged together.",
+           lambda mu, logvar: _kl_terms(mu, logvar).mean()),
+        _m("kl-batch-sum", "sum-versus-mean", "the whole batch is added into one number.",
+           lambda mu, logvar: _kl_terms(mu, logvar).sum()),
         _m("kl-not-summed", "sum-versus-mean", "the latent dimensions are not added up.", _kl_terms),
-        _m(
-            "kl-wrong-axis",
-            "sum-versus-mean",
-            "the sum runs over the batch instead of the latents.",
-            lambda mu, logvar: _kl_terms(mu, logvar).sum(0),
-        ),
-        _m(
-            "kl-without-half",
-            "kl-closed-form",
-            "the factor ½ is left out.",
-            lambda mu, logvar: 2 * _kl_terms(mu, logvar).sum(-1),
-        ),
-        _m(
-            "kl-without-one",
-            "kl-closed-form",
-            "the −1 is left out, so that the prior itself gets a divergence above 0.",
-            lambda mu, logvar: (_kl_terms(mu, logvar) + 0.5).sum(-1),
-        ),
-        _m(
-            "kl-one-counted-once",
-            "kl-closed-form",
-            "the −1 is counted once for each image instead of once for each latent dimension.",
-            lambda mu, logvar: (_kl_terms(mu, logvar) + 0.5).sum(-1) - 0.5,
-        ),
-        _m(
-            "kl-mu-not-squared",
-            "kl-closed-form",
-            "mu is not squared.",
-            lambda mu, logvar: 0.5 * (mu + logvar.exp() - logvar - 1).sum(-1),
-        ),
-        _m(
-            "kl-without-mu",
-            "kl-closed-form",
-            "the term of mu is missing: codes may wander off for free.",
-            lambda mu, logvar: 0.5 * (logvar.exp() - logvar - 1).sum(-1),
-        ),
-        _m(
-            "kl-without-logvar",
-            "kl-closed-form",
-            "the term −log σ² is missing.",
-            lambda mu, logvar: 0.5 * (mu.square() + logvar.exp() - 1).sum(-1),
-        ),
-        _m(
-            "kl-logvar-is-log-std",
-            "std-or-logvar",
-            "logvar is taken for log σ; it is log σ² = 2 log σ.",
-            lambda mu, logvar: _kl_terms(mu, 2 * logvar).sum(-1),
-        ),
-        _m(
-            "kl-exp-of-half",
-            "std-or-logvar",
-            "exp(½ logvar), which is σ, stands where σ² belongs.",
-            lambda mu, logvar: 0.5 * (mu.square() + (0.5 * logvar).exp() - logvar - 1).sum(-1),
-        ),
-        _m(
-            "kl-squared-exp",
-            "std-or-logvar",
-            "exp(logvar) is squared; it is σ² already.",
-            lambda mu, logvar: 0.5 * (mu.square() + logvar.exp().square() - logvar - 1).sum(-1),
-        ),
-        _m(
-            "kl-half-logvar",
-            "std-or-logvar",
-            "log σ stands where log σ² belongs.",
-            lambda mu, logvar: 0.5 * (mu.square() + logvar.exp() - 0.5 * logvar - 1).sum(-1),
-        ),
-        _m(
-            "kl-logvar-is-variance",
-            "std-or-logvar",
-            "logvar is used as σ² itself, and its log is taken again.",
-            lambda mu, logvar: 0.5 * (mu.square() + logvar - logvar.abs().log() - 1).sum(-1),
-        ),
-        _m(
-            "kl-logvar-is-std",
-            "std-or-logvar",
-            "logvar is used as the standard deviation itself.",
-            lambda mu, logvar: 0.5 * (mu.square() + logvar.square() - logvar.square().log() - 1).sum(-1),
-        ),
-        _m(
-            "kl-reversed",
-            "kl-closed-form",
-            "the two distributions have changed places: KL(p ‖ q) is not KL(q ‖ p).",
-            lambda mu, logvar: 0.5 * ((1 + mu.square()) / logvar.exp() + logvar - 1).sum(-1),
-        ),
-        _m(
-            "kl-log-of-exp-with-eps",
-            "kl-closed-form",
-            "logvar is computed back as log(exp(logvar) + ε), which forgets small variances; use logvar itself.",
-            lambda mu, logvar: 0.5 * (mu.square() + logvar.exp() - (logvar.exp() + 1e-8).log() - 1).sum(-1),
-        ),
-        _m(
-            "kl-clamped-logvar",
-            "kl-closed-form",
-            "logvar is clamped, so that the divergence stops growing and its gradient dies.",
-            lambda mu, logvar: _kl_terms(mu, logvar.clamp(-10, 10)).sum(-1),
-        ),
-        _m(
-            "kl-detached",
-            "kl-closed-form",
-            "the result is cut off from its inputs (detach, .data, .item, no_grad or numpy).",
-            lambda mu, logvar: bound.kl_divergence(mu, logvar).detach(),
-        ),
-        _m(
-            "kl-logvar-detached",
-            "kl-closed-form",
-            "logvar is detached: its gradient is lost, and σ would never be trained.",
-            lambda mu, logvar: bound.kl_divergence(mu, logvar.detach()),
-        ),
+        _m("kl-wrong-axis", "sum-versus-mean", "the sum runs over the batch instead of the latents.",
+           lambda mu, logvar: _kl_terms(mu, logvar).sum(0)),
+        _m("kl-without-half", "kl-closed-form", "the factor ½ is left out.",
+           lambda mu, logvar: 2 * _kl_terms(mu, logvar).sum(-1)),
+        _m("kl-without-one", "kl-closed-form",
+           "the −1 is left out, so that the prior itself gets a divergence above 0.",
+           lambda mu, logvar: (_kl_terms(mu, logvar) + 0.5).sum(-1)),
+        _m("kl-one-counted-once", "kl-closed-form",
+           "the −1 is counted once for each image instead of once for each latent dimension.",
+           lambda mu, logvar: (_kl_terms(mu, logvar) + 0.5).sum(-1) - 0.5),
+        _m("kl-mu-not-squared", "kl-closed-form", "mu is not squared.",
+           lambda mu, logvar: 0.5 * (mu + logvar.exp() - logvar - 1).sum(-1)),
+        _m("kl-without-mu", "kl-closed-form", "the term of mu is missing: codes may wander off for free.",
+           lambda mu, logvar: 0.5 * (logvar.exp() - logvar - 1).sum(-1)),
+        _m("kl-without-logvar", "kl-closed-form", "the term −log σ² is missing.",
+           lambda mu, logvar: 0.5 * (mu.square() + logvar.exp() - 1).sum(-1)),
+        _m("kl-logvar-is-log-std", "std-or-logvar", "logvar is taken for log σ; it is log σ² = 2 log σ.",
+           lambda mu, logvar: _kl_terms(mu, 2 * logvar).sum(-1)),
+        _m("kl-exp-of-half", "std-or-logvar", "exp(½ logvar), which is σ, stands where σ² belongs.",
+           lambda mu, logvar: 0.5 * (mu.square() + (0.5 * logvar).exp() - logvar - 1).sum(-1)),
+        _m("kl-squared-exp", "std-or-logvar",
+           "exp(logvar) is squared; it is σ² already.",
+           lambda mu, logvar: 0.5 * (mu.square() + logvar.exp().square() - logvar - 1).sum(-1)),
+        _m("kl-half-logvar", "std-or-logvar", "log σ stands where log σ² belongs.",
+           lambda mu, logvar: 0.5 * (mu.square() + logvar.exp() - 0.5 * logvar - 1).sum(-1)),
+        _m("kl-logvar-is-variance", "std-or-logvar", "logvar is used as σ² itself, and its log is taken again.",
+           lambda mu, logvar: 0.5 * (mu.square() + logvar - logvar.abs().log() - 1).sum(-1)),
+        _m("kl-logvar-is-std", "std-or-logvar", "logvar is used as the standard deviation itself.",
+           lambda mu, logvar: 0.5 * (mu.square() + logvar.square() - logvar.square().log() - 1).sum(-1)),
+        _m("kl-reversed", "kl-closed-form",
+           "the two distributions have changed places: KL(p ‖ q) is not KL(q ‖ p).",
+           lambda mu, logvar: 0.5 * ((1 + mu.square()) / logvar.exp() + logvar - 1).sum(-1)),
+        _m("kl-log-of-exp-with-eps", "kl-closed-form",
+           "logvar is computed back as log(exp(logvar) + ε), which forgets small variances; use logvar itself.",
+           lambda mu, logvar: 0.5 * (mu.square() + logvar.exp() - (logvar.exp() + 1e-8).log() - 1).sum(-1)),
+        _m("kl-clamped-logvar", "kl-closed-form",
+           "logvar is clamped, so that the divergence stops growing and its gradient dies.",
+           lambda mu, logvar: _kl_terms(mu, logvar.clamp(-10, 10)).sum(-1)),
+        _m("kl-detached", "kl-closed-form",
+           "the result is cut off from its inputs (detach, .data, .item, no_grad or numpy).",
+           lambda mu, logvar: bound.kl_divergence(mu, logvar).detach()),
+        _m("kl-logvar-detached", "kl-closed-form",
+           "logvar is detached: its gradient is lost, and σ would never be trained.",
+           lambda mu, logvar: bound.kl_divergence(mu, logvar.detach())),
     ),
     equivalents=(
         bound.kl_divergence,
         lambda mu, logvar: -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp(), dim=1),
         lambda mu, logvar: exact_kl(Normal(mu, (logvar / 2).exp()), Normal(0.0, 1.0)).sum(-1),
         lambda mu, logvar: ((mu**2).sum(1) + logvar.exp().sum(1) - logvar.sum(1) - mu.shape[1]) / 2,
-        lambda mu, logvar: torch.stack(
-            [0.5 * (m @ m + v.exp().sum() - v.sum() - len(v)) for m, v in zip(mu, logvar, strict=True)]
-        ),
+        lambda mu, logvar: torch.stack([
+            0.5 * (m @ m + v.exp().sum() - v.sum() - len(v)) for m, v in zip(mu, logvar, strict=True)]),
     ),
 )
 
 
 def _sampled_kl(
-    mu: Tensor,
-    logvar: Tensor,
-    num_samples: int,
-    generator: Generator | None,
+    mu: Tensor, logvar: Tensor, num_samples: int, generator: Generator | None,
     noise: Callable[..., Tensor] = torch.randn,
 ) -> tuple[Tensor, Tensor]:
     """Samples z of q (K, B, L) and log q(z) − log p(z) (K, B)."""
@@ -574,106 +425,48 @@ KL_MONTE_CARLO = Check(
         Part("noise", 1, _monte_carlo_noise, _noise_is_fresh),
     ),
     misconceptions=(
-        _m(
-            "kl-mc-std-is-exp-logvar",
-            "std-or-logvar",
-            "the samples are drawn with exp(logvar) as standard deviation; that is the variance.",
-            _sampled_with(torch.exp),
-        ),
-        _m(
-            "kl-mc-std-is-logvar",
-            "std-or-logvar",
-            "the samples are drawn with logvar as standard deviation.",
-            _sampled_with(lambda logvar: logvar),
-        ),
-        _m(
-            "kl-mc-no-noise",
-            "kl-monte-carlo",
-            "mu stands in for the samples: without noise there is nothing to average.",
-            _sampled_with(torch.zeros_like),
-        ),
-        _m(
-            "kl-mc-unit-std",
-            "kl-monte-carlo",
-            "the noise is not scaled with σ.",
-            _sampled_with(torch.ones_like),
-        ),
-        _m(
-            "kl-mc-from-prior",
-            "kl-monte-carlo",
-            "the samples come from the prior; the expectation is over q, so they must come from q.",
-            _from_prior,
-        ),
-        _m(
-            "kl-mc-wrong-sign",
-            "kl-monte-carlo",
-            "log p − log q is averaged; the divergence is log q − log p.",
-            lambda mu, logvar, num_samples, generator=None: (
-                -bound.kl_monte_carlo(mu, logvar, num_samples, generator)
-            ),
-        ),
-        _m(
-            "kl-mc-only-log-q",
-            "kl-monte-carlo",
-            "log p is missing: that is the negative entropy of q.",
-            lambda mu, logvar, num_samples, generator=None: bound.log_normal(
-                _sampled_kl(mu, logvar, num_samples, generator)[0], mu, logvar
-            ).mean(0),
-        ),
-        _m(
-            "kl-mc-summed",
-            "kl-monte-carlo",
-            "the samples are added up instead of averaged.",
-            lambda mu, logvar, num_samples, generator=None: _sampled_kl(mu, logvar, num_samples, generator)[
-                1
-            ].sum(0),
-        ),
-        _m(
-            "kl-mc-batch-mean",
-            "sum-versus-mean",
-            "batch and samples are averaged into one number.",
-            lambda mu, logvar, num_samples, generator=None: _sampled_kl(mu, logvar, num_samples, generator)[
-                1
-            ].mean(),
-        ),
-        _m(
-            "kl-mc-wrong-axis",
-            "kl-monte-carlo",
-            "the mean runs over the batch instead of the samples.",
-            lambda mu, logvar, num_samples, generator=None: _sampled_kl(mu, logvar, num_samples, generator)[
-                1
-            ].mean(1),
-        ),
-        _m(
-            "kl-mc-mean-over-latents",
-            "sum-versus-mean",
-            "the latent dimensions are averaged instead of added up.",
-            lambda mu, logvar, num_samples, generator=None: (
-                bound.kl_monte_carlo(mu, logvar, num_samples, generator) / mu.shape[1]
-            ),
-        ),
-        _m(
-            "kl-mc-uniform-noise",
-            "kl-monte-carlo",
-            "the noise is uniform (rand); a Gaussian needs normal noise (randn).",
-            lambda mu, logvar, num_samples, generator=None: _sampled_kl(
-                mu, logvar, num_samples, generator, torch.rand
-            )[1].mean(0),
-        ),
+        _m("kl-mc-std-is-exp-logvar", "std-or-logvar",
+           "the samples are drawn with exp(logvar) as standard deviation; that is the variance.",
+           _sampled_with(torch.exp)),
+        _m("kl-mc-std-is-logvar", "std-or-logvar", "the samples are drawn with logvar as standard deviation.",
+           _sampled_with(lambda logvar: logvar)),
+        _m("kl-mc-no-noise", "kl-monte-carlo",
+           "mu stands in for the samples: without noise there is nothing to average.",
+           _sampled_with(torch.zeros_like)),
+        _m("kl-mc-unit-std", "kl-monte-carlo", "the noise is not scaled with σ.", _sampled_with(torch.ones_like)),
+        _m("kl-mc-from-prior", "kl-monte-carlo",
+           "the samples come from the prior; the expectation is over q, so they must come from q.", _from_prior),
+        _m("kl-mc-wrong-sign", "kl-monte-carlo", "log p − log q is averaged; the divergence is log q − log p.",
+           lambda mu, logvar, num_samples, generator=None:
+           -bound.kl_monte_carlo(mu, logvar, num_samples, generator)),
+        _m("kl-mc-only-log-q", "kl-monte-carlo", "log p is missing: that is the negative entropy of q.",
+           lambda mu, logvar, num_samples, generator=None:
+           bound.log_normal(_sampled_kl(mu, logvar, num_samples, generator)[0], mu, logvar).mean(0)),
+        _m("kl-mc-summed", "kl-monte-carlo", "the samples are added up instead of averaged.",
+           lambda mu, logvar, num_samples, generator=None:
+           _sampled_kl(mu, logvar, num_samples, generator)[1].sum(0)),
+        _m("kl-mc-batch-mean", "sum-versus-mean", "batch and samples are averaged into one number.",
+           lambda mu, logvar, num_samples, generator=None:
+           _sampled_kl(mu, logvar, num_samples, generator)[1].mean()),
+        _m("kl-mc-wrong-axis", "kl-monte-carlo", "the mean runs over the batch instead of the samples.",
+           lambda mu, logvar, num_samples, generator=None:
+           _sampled_kl(mu, logvar, num_samples, generator)[1].mean(1)),
+        _m("kl-mc-mean-over-latents", "sum-versus-mean", "the latent dimensions are averaged instead of added up.",
+           lambda mu, logvar, num_samples, generator=None:
+           bound.kl_monte_carlo(mu, logvar, num_samples, generator) / mu.shape[1]),
+        _m("kl-mc-uniform-noise", "kl-monte-carlo",
+           "the noise is uniform (rand); a Gaussian needs normal noise (randn).",
+           lambda mu, logvar, num_samples, generator=None:
+           _sampled_kl(mu, logvar, num_samples, generator, torch.rand)[1].mean(0)),
         _m("kl-mc-shared-noise", "kl-monte-carlo", "all images share the same noise.", _shared_noise),
         _m("kl-mc-fixed-seed", "kl-monte-carlo", "the noise is seeded inside the function.", _fixed_seed),
-        _m(
-            "kl-mc-ignores-generator",
-            "kl-monte-carlo",
-            "the generator that is passed in is not used.",
-            lambda mu, logvar, num_samples, generator=None: bound.kl_monte_carlo(mu, logvar, num_samples),
-        ),
+        _m("kl-mc-ignores-generator", "kl-monte-carlo", "the generator that is passed in is not used.",
+           lambda mu, logvar, num_samples, generator=None: bound.kl_monte_carlo(mu, logvar, num_samples)),
     ),
     equivalents=(
         bound.kl_monte_carlo,
-        lambda mu, logvar, num_samples, generator=None: torch.stack(
-            [_sampled_kl(mu, logvar, 1, generator)[1][0] for _ in range(num_samples)]
-        ).mean(0),
+        lambda mu, logvar, num_samples, generator=None: torch.stack([
+            _sampled_kl(mu, logvar, 1, generator)[1][0] for _ in range(num_samples)]).mean(0),
         _kl_of_pairs,
     ),
     from_helpers=_monte_carlo_of,
@@ -695,159 +488,75 @@ RECONSTRUCTION = Check(
         Part("gradient", 1, lambda g: [_gradients(_images(g, 3, 3, 5, 4), (1,), g, sigma=0.4)]),
     ),
     misconceptions=(
-        _m(
-            "reconstruction-mean-over-pixels",
-            "sum-versus-mean",
-            "the pixels are averaged; against a KL in nats, that makes the pictures worth almost nothing.",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma) / x[0].numel(),
-        ),
-        _m(
-            "reconstruction-mse-mean",
-            "sum-versus-mean",
-            "this is minus the mean squared error: no σ, no constant, and a mean where a sum belongs.",
-            lambda x, x_hat, sigma: -_squares(x, x_hat).mean(1),
-        ),
-        _m(
-            "reconstruction-sse",
-            "reconstruction-likelihood",
-            "this is minus the sum of squared errors: σ, the ½ and the constant are missing.",
-            lambda x, x_hat, sigma: -_squares(x, x_hat).sum(1),
-        ),
-        _m(
-            "reconstruction-without-constant",
-            "reconstruction-likelihood",
-            "the normalising constant is missing, so that a smaller σ looks better than it is.",
-            lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma**2,
-        ),
-        _m(
-            "reconstruction-without-2pi",
-            "reconstruction-likelihood",
-            "log 2π is left out of the constant.",
-            lambda x, x_hat, sigma: (
-                -0.5 * _squares(x, x_hat).sum(1) / sigma**2 - x[0].numel() * math.log(sigma)
-            ),
-        ),
-        _m(
-            "reconstruction-without-log-sigma",
-            "reconstruction-likelihood",
-            "log σ is left out of the constant: a larger σ would cost nothing.",
-            lambda x, x_hat, sigma: (
-                -0.5 * _squares(x, x_hat).sum(1) / sigma**2 - 0.5 * x[0].numel() * LOG_2PI
-            ),
-        ),
-        _m(
-            "reconstruction-constant-once",
-            "reconstruction-likelihood",
-            "the constant is counted once for each image instead of once for each pixel and channel.",
-            lambda x, x_hat, sigma: (
-                -0.5 * _squares(x, x_hat).sum(1) / sigma**2 - math.log(sigma) - 0.5 * LOG_2PI
-            ),
-        ),
-        _m(
-            "reconstruction-constant-per-pixel",
-            "reconstruction-likelihood",
-            "the constant is counted for H·W pixels; each of their C channels is a dimension too.",
-            lambda x, x_hat, sigma: (
-                -0.5 * _squares(x, x_hat).sum(1) / sigma**2
-                - x.shape[2] * x.shape[3] * (math.log(sigma) + 0.5 * LOG_2PI)
-                if x.shape[1] > 1
-                else bound.reconstruction_log_likelihood(x, x_hat, sigma)
-            ),
-        ),
-        _m(
-            "reconstruction-without-half",
-            "reconstruction-likelihood",
-            "the ½ before the squared error is missing.",
-            lambda x, x_hat, sigma: (
-                -_squares(x, x_hat).sum(1) / sigma**2 - x[0].numel() * (math.log(sigma) + 0.5 * LOG_2PI)
-            ),
-        ),
-        _m(
-            "reconstruction-sigma-is-variance",
-            "std-or-logvar",
-            "sigma is used as the variance σ².",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma**0.5),
-        ),
-        _m(
-            "reconstruction-divides-by-sigma",
-            "reconstruction-likelihood",
-            "the squared error is divided by σ instead of σ².",
-            lambda x, x_hat, sigma: (
-                -0.5 * _squares(x, x_hat).sum(1) / sigma - x[0].numel() * (math.log(sigma) + 0.5 * LOG_2PI)
-            ),
-        ),
-        _m(
-            "reconstruction-sigma-is-logvar",
-            "std-or-logvar",
-            "sigma is used as if it were log σ².",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, math.exp(0.5 * sigma)),
-        ),
-        _m(
-            "reconstruction-ignores-sigma",
-            "reconstruction-likelihood",
-            "sigma is ignored; it is not always 1.",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, 1.0),
-        ),
-        _m(
-            "reconstruction-sign",
-            "reconstruction-likelihood",
-            "the sign is turned: that is the negative log likelihood, a loss.",
-            lambda x, x_hat, sigma: -bound.reconstruction_log_likelihood(x, x_hat, sigma),
-        ),
-        _m(
-            "reconstruction-absolute-error",
-            "reconstruction-likelihood",
-            "the error is not squared: absolute errors belong to a Laplace distribution.",
-            lambda x, x_hat, sigma: (
-                -0.5 * (x - x_hat).abs().flatten(1).sum(1) / sigma**2
-                - x[0].numel() * (math.log(sigma) + 0.5 * LOG_2PI)
-            ),
-        ),
-        _m(
-            "reconstruction-batch-sum",
-            "sum-versus-mean",
-            "the whole batch is added into one number.",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma).sum(),
-        ),
-        _m(
-            "reconstruction-batch-mean",
-            "sum-versus-mean",
-            "the batch is averaged into one number; return one for each image.",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma).mean(),
-        ),
-        _m(
-            "reconstruction-cross-entropy",
-            "reconstruction-likelihood",
-            "this is minus the binary cross-entropy, the likelihood of black-or-white pixels.",
-            lambda x, x_hat, sigma: (
-                -torch.nn.functional.binary_cross_entropy(x_hat.clamp(0, 1), x.clamp(0, 1), reduction="none")
-                .flatten(1)
-                .sum(1)
-            ),
-        ),
-        _m(
-            "reconstruction-detached",
-            "reconstruction-likelihood",
-            "the result is cut off from its inputs (detach, .data, .item, no_grad or numpy).",
-            lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma).detach(),
-        ),
+        _m("reconstruction-mean-over-pixels", "sum-versus-mean",
+           "the pixels are averaged; against a KL in nats, that makes the pictures worth almost nothing.",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma) / x[0].numel()),
+        _m("reconstruction-mse-mean", "sum-versus-mean",
+           "this is minus the mean squared error: no σ, no constant, and a mean where a sum belongs.",
+           lambda x, x_hat, sigma: -_squares(x, x_hat).mean(1)),
+        _m("reconstruction-sse", "reconstruction-likelihood",
+           "this is minus the sum of squared errors: σ, the ½ and the constant are missing.",
+           lambda x, x_hat, sigma: -_squares(x, x_hat).sum(1)),
+        _m("reconstruction-without-constant", "reconstruction-likelihood",
+           "the normalising constant is missing, so that a smaller σ looks better than it is.",
+           lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma**2),
+        _m("reconstruction-without-2pi", "reconstruction-likelihood", "log 2π is left out of the constant.",
+           lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma**2 - x[0].numel() * math.log(sigma)),
+        _m("reconstruction-without-log-sigma", "reconstruction-likelihood",
+           "log σ is left out of the constant: a larger σ would cost nothing.",
+           lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma**2 - 0.5 * x[0].numel() * LOG_2PI),
+        _m("reconstruction-constant-once", "reconstruction-likelihood",
+           "the constant is counted once for each image instead of once for each pixel and channel.",
+           lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma**2 - math.log(sigma) - 0.5 * LOG_2PI),
+        _m("reconstruction-constant-per-pixel", "reconstruction-likelihood",
+           "the constant is counted for H·W pixels; each of their C channels is a dimension too.",
+           lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma**2
+           - x.shape[2] * x.shape[3] * (math.log(sigma) + 0.5 * LOG_2PI) if x.shape[1] > 1
+           else bound.reconstruction_log_likelihood(x, x_hat, sigma)),
+        _m("reconstruction-without-half", "reconstruction-likelihood",
+           "the ½ before the squared error is missing.",
+           lambda x, x_hat, sigma: -_squares(x, x_hat).sum(1) / sigma**2
+           - x[0].numel() * (math.log(sigma) + 0.5 * LOG_2PI)),
+        _m("reconstruction-sigma-is-variance", "std-or-logvar", "sigma is used as the variance σ².",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma**0.5)),
+        _m("reconstruction-divides-by-sigma", "reconstruction-likelihood",
+           "the squared error is divided by σ instead of σ².",
+           lambda x, x_hat, sigma: -0.5 * _squares(x, x_hat).sum(1) / sigma
+           - x[0].numel() * (math.log(sigma) + 0.5 * LOG_2PI)),
+        _m("reconstruction-sigma-is-logvar", "std-or-logvar", "sigma is used as if it were log σ².",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, math.exp(0.5 * sigma))),
+        _m("reconstruction-ignores-sigma", "reconstruction-likelihood", "sigma is ignored; it is not always 1.",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, 1.0)),
+        _m("reconstruction-sign", "reconstruction-likelihood",
+           "the sign is turned: that is the negative log likelihood, a loss.",
+           lambda x, x_hat, sigma: -bound.reconstruction_log_likelihood(x, x_hat, sigma)),
+        _m("reconstruction-absolute-error", "reconstruction-likelihood",
+           "the error is not squared: absolute errors belong to a Laplace distribution.",
+           lambda x, x_hat, sigma: -0.5 * (x - x_hat).abs().flatten(1).sum(1) / sigma**2
+           - x[0].numel() * (math.log(sigma) + 0.5 * LOG_2PI)),
+        _m("reconstruction-batch-sum", "sum-versus-mean", "the whole batch is added into one number.",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma).sum()),
+        _m("reconstruction-batch-mean", "sum-versus-mean",
+           "the batch is averaged into one number; return one for each image.",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma).mean()),
+        _m("reconstruction-cross-entropy", "reconstruction-likelihood",
+           "this is minus the binary cross-entropy, the likelihood of black-or-white pixels.",
+           lambda x, x_hat, sigma: -torch.nn.functional.binary_cross_entropy(
+               x_hat.clamp(0, 1), x.clamp(0, 1), reduction="none").flatten(1).sum(1)),
+        _m("reconstruction-detached", "reconstruction-likelihood",
+           "the result is cut off from its inputs (detach, .data, .item, no_grad or numpy).",
+           lambda x, x_hat, sigma: bound.reconstruction_log_likelihood(x, x_hat, sigma).detach()),
     ),
     equivalents=(
         bound.reconstruction_log_likelihood,
         lambda x, x_hat, sigma: Normal(x_hat, sigma).log_prob(x).sum(dim=(1, 2, 3)),
         lambda x, x_hat, sigma: Normal(x_hat, torch.as_tensor(sigma)).log_prob(x).flatten(1).sum(-1),
         lambda x, x_hat, sigma: bound.log_normal(
-            x.flatten(1),
-            x_hat.flatten(1),
-            2 * torch.log(torch.as_tensor(sigma, dtype=x.dtype)).expand(x[0].numel()),
-        ),
-        lambda x, x_hat, sigma: torch.stack(
-            [
-                -((a - b) ** 2).sum() / (2 * float(sigma) ** 2)
-                - a.numel() * math.log(float(sigma) * math.sqrt(2 * math.pi))
-                for a, b in zip(x, x_hat, strict=True)
-            ]
-        ),
+            x.flatten(1), x_hat.flatten(1), 2 * torch.log(torch.as_tensor(sigma, dtype=x.dtype)).expand(x[0].numel())),
+        lambda x, x_hat, sigma: torch.stack([
+            -((a - b) ** 2).sum() / (2 * float(sigma) ** 2)
+            - a.numel() * math.log(float(sigma) * math.sqrt(2 * math.pi))
+            for a, b in zip(x, x_hat, strict=True)]),
     ),
 )
 
@@ -870,9 +579,7 @@ def _elbo_of(target: Target) -> Callable[..., Tensor]:
     reconstruction = helper(target, "reconstruction_log_likelihood")
     kl = helper(target, "kl_divergence")
 
-    def combined(
-        x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, sigma: float = 1.0, beta: float = 1.0
-    ) -> Tensor:
+    def combined(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, sigma: float = 1.0, beta: float = 1.0) -> Tensor:
         return reconstruction(x, x_hat, sigma) - beta * kl(mu, logvar)
 
     return combined
@@ -886,114 +593,53 @@ ELBO = Check(
     parts=(
         Part("value", 2, _elbo_value),
         Part("edge cases", 1, _elbo_edges),
-        Part(
-            "gradient",
-            1,
-            lambda g: [_gradients((*_images(g, 3, 3, 4, 4), *_codes(g, 3, 4)), (1, 2, 3), g, beta=2.0)],
-        ),
+        Part("gradient", 1, lambda g: [
+            _gradients((*_images(g, 3, 3, 4, 4), *_codes(g, 3, 4)), (1, 2, 3), g, beta=2.0)]),
     ),
     misconceptions=(
-        _m(
-            "elbo-adds-kl",
-            "elbo-assembled",
-            "the KL term is added; the bound subtracts it.",
-            _elbo_like(lambda r, kl, beta, x: r + beta * kl),
-        ),
-        _m(
-            "elbo-is-loss",
-            "elbo-assembled",
-            "the sign is turned: that is the loss to minimise, the bound is its negative.",
-            _elbo_like(lambda r, kl, beta, x: beta * kl - r),
-        ),
-        _m(
-            "elbo-ignores-beta",
-            "beta-is-not-sigma",
-            "beta is ignored.",
-            _elbo_like(lambda r, kl, beta, x: r - kl),
-        ),
-        _m(
-            "elbo-beta-on-reconstruction",
-            "beta-is-not-sigma",
-            "beta weights the reconstruction instead of the KL.",
-            _elbo_like(lambda r, kl, beta, x: beta * r - kl),
-        ),
-        _m(
-            "elbo-beta-on-both",
-            "beta-is-not-sigma",
-            "beta weights both terms, which only scales the loss.",
-            _elbo_like(lambda r, kl, beta, x: beta * (r - kl)),
-        ),
-        _m(
-            "elbo-without-kl",
-            "elbo-assembled",
-            "the KL term is missing: that is an autoencoder.",
-            _elbo_like(lambda r, kl, beta, x: r),
-        ),
-        _m(
-            "elbo-mean-reconstruction",
-            "sum-versus-mean",
-            "a mean over pixels stands against a sum over latents: the KL wins, and every picture becomes the average.",
-            _elbo_like(lambda r, kl, beta, x: r / x[0].numel() - beta * kl),
-        ),
-        _m(
-            "elbo-ignores-sigma",
-            "beta-is-not-sigma",
-            "sigma is ignored; it is not always 1.",
-            lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: bound.elbo(x, x_hat, mu, logvar, 1.0, beta),
-        ),
-        _m(
-            "elbo-mse",
-            "reconstruction-likelihood",
-            "the reconstruction term is minus the sum of squared errors, without σ and constants.",
-            lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: (
-                -_squares(x, x_hat).sum(1) - beta * bound.kl_divergence(mu, logvar)
-            ),
-        ),
-        _m(
-            "elbo-mse-mean",
-            "sum-versus-mean",
-            "the reconstruction term is minus the mean squared error: the KL wins, and every picture becomes the average.",
-            lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: (
-                -_squares(x, x_hat).mean(1) - beta * bound.kl_divergence(mu, logvar)
-            ),
-        ),
-        _m(
-            "elbo-mean-kl",
-            "sum-versus-mean",
-            "the KL is averaged over the latents instead of added up.",
-            lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: (
-                bound.reconstruction_log_likelihood(x, x_hat, sigma)
-                - beta * bound.kl_divergence(mu, logvar) / mu.shape[1]
-            ),
-        ),
-        _m(
-            "elbo-batch-mean",
-            "sum-versus-mean",
-            "the batch is averaged into one number; return one for each image.",
-            _elbo_like(lambda r, kl, beta, x: (r - beta * kl).mean()),
-        ),
-        _m(
-            "elbo-batch-sum",
-            "sum-versus-mean",
-            "the batch is added into one number; return one for each image.",
-            _elbo_like(lambda r, kl, beta, x: (r - beta * kl).sum()),
-        ),
-        _m(
-            "elbo-detached-kl",
-            "elbo-assembled",
-            "the KL term is detached: its value counts, its gradient is lost.",
-            _elbo_like(lambda r, kl, beta, x: r - beta * kl.detach()),
-        ),
+        _m("elbo-adds-kl", "elbo-assembled", "the KL term is added; the bound subtracts it.",
+           _elbo_like(lambda r, kl, beta, x: r + beta * kl)),
+        _m("elbo-is-loss", "elbo-assembled",
+           "the sign is turned: that is the loss to minimise, the bound is its negative.",
+           _elbo_like(lambda r, kl, beta, x: beta * kl - r)),
+        _m("elbo-ignores-beta", "beta-is-not-sigma", "beta is ignored.", _elbo_like(lambda r, kl, beta, x: r - kl)),
+        _m("elbo-beta-on-reconstruction", "beta-is-not-sigma", "beta weights the reconstruction instead of the KL.",
+           _elbo_like(lambda r, kl, beta, x: beta * r - kl)),
+        _m("elbo-beta-on-both", "beta-is-not-sigma", "beta weights both terms, which only scales the loss.",
+           _elbo_like(lambda r, kl, beta, x: beta * (r - kl))),
+        _m("elbo-without-kl", "elbo-assembled", "the KL term is missing: that is an autoencoder.",
+           _elbo_like(lambda r, kl, beta, x: r)),
+        _m("elbo-mean-reconstruction", "sum-versus-mean",
+           "a mean over pixels stands against a sum over latents: the KL wins, and every picture becomes the average.",
+           _elbo_like(lambda r, kl, beta, x: r / x[0].numel() - beta * kl)),
+        _m("elbo-ignores-sigma", "beta-is-not-sigma", "sigma is ignored; it is not always 1.",
+           lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: bound.elbo(x, x_hat, mu, logvar, 1.0, beta)),
+        _m("elbo-mse", "reconstruction-likelihood",
+           "the reconstruction term is minus the sum of squared errors, without σ and constants.",
+           lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0:
+           -_squares(x, x_hat).sum(1) - beta * bound.kl_divergence(mu, logvar)),
+        _m("elbo-mse-mean", "sum-versus-mean",
+           "the reconstruction term is minus the mean squared error: "
+           "the KL wins, and every picture becomes the average.",
+           lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0:
+           -_squares(x, x_hat).mean(1) - beta * bound.kl_divergence(mu, logvar)),
+        _m("elbo-mean-kl", "sum-versus-mean", "the KL is averaged over the latents instead of added up.",
+           lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: bound.reconstruction_log_likelihood(x, x_hat, sigma)
+           - beta * bound.kl_divergence(mu, logvar) / mu.shape[1]),
+        _m("elbo-batch-mean", "sum-versus-mean", "the batch is averaged into one number; return one for each image.",
+           _elbo_like(lambda r, kl, beta, x: (r - beta * kl).mean())),
+        _m("elbo-batch-sum", "sum-versus-mean", "the batch is added into one number; return one for each image.",
+           _elbo_like(lambda r, kl, beta, x: (r - beta * kl).sum())),
+        _m("elbo-detached-kl", "elbo-assembled", "the KL term is detached: its value counts, its gradient is lost.",
+           _elbo_like(lambda r, kl, beta, x: r - beta * kl.detach())),
     ),
     equivalents=(
         bound.elbo,
         lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: (
             Normal(x_hat, sigma).log_prob(x).sum((1, 2, 3))
-            + 0.5 * beta * (1 + logvar - mu**2 - logvar.exp()).sum(1)
-        ),
-        lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: (
-            -(beta * bound.kl_divergence(mu, logvar) - bound.reconstruction_log_likelihood(x, x_hat, sigma))
-        ),
+            + 0.5 * beta * (1 + logvar - mu**2 - logvar.exp()).sum(1)),
+        lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: -(
+            beta * bound.kl_divergence(mu, logvar) - bound.reconstruction_log_likelihood(x, x_hat, sigma)),
     ),
     from_helpers=_elbo_of,
 )

@@ -15,10 +15,7 @@ def serve(number: int) -> None:
     call = Call(tuple(request["args"]), request["kwargs"], tuple(request["wrt"]), request["cotangent"])
     shell = get_ipython()
     function = shell.user_ns.get(name) if shell is not None else None
-    if callable(function):
-        reply = answer(function, call)
-    else:
-        reply = Failure("Missing", f"{name} is not defined")
+    reply = answer(function, call) if callable(function) else Failure("Missing", f"{name} is not defined")
     outbox = Path(f"/outbox/reply-{number}.safetensors")
     try:
         write(outbox, as_tree(reply))

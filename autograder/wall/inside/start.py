@@ -4,12 +4,12 @@ import json
 import os
 import resource
 import sys
+from pathlib import Path
 
 
 def main() -> None:
     """Read the limits from the inbox, apply them, and serve the kernel until the end."""
-    with open("/inbox/limits.json") as file:
-        limits = json.load(file)
+    limits = json.loads(Path("/inbox/limits.json").read_text())
     # RLIMIT_DATA counts private memory; RLIMIT_AS would count torch's libraries, gigabytes that are never touched
     for kind, value in (
         (resource.RLIMIT_DATA, limits["memory_bytes"]),
