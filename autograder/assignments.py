@@ -91,6 +91,22 @@ ASSIGNMENTS: tuple[Assignment, ...] = (
 )
 
 
+def overview() -> str:
+    """A Markdown table of the chapters and what can be written and graded in each."""
+    by_chapter = {assignment.chapter: assignment for assignment in ASSIGNMENTS}
+    rows = ["| | chapter | learners write | points | minutes |", "|---|---|---|---|---|"]
+    for chapter in CHAPTERS:
+        assignment = by_chapter.get(chapter)
+        if assignment is None:
+            rows.append(f"| {chapter.number:02d} | {chapter.title} | | | |")
+        else:
+            names = ", ".join(f"`{name}`" for name in assignment.points_of)
+            rows.append(
+                f"| {chapter.number:02d} | {chapter.title} | {names} | {assignment.points} | {assignment.minutes} |"
+            )
+    return "\n".join(rows)
+
+
 def assignment_named(slug: str) -> Assignment:
     """The assignment with this slug.
 

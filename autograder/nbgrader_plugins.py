@@ -27,6 +27,7 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
+from autograder.gradebook import require_gradebook
 from autograder.grading import grade_notebook
 from autograder.intake import Intake, hand_in_time, record_of, take_in
 from autograder.wall import require_wall
@@ -60,6 +61,7 @@ class Autograde(StockAutograde):
     def start(self) -> None:
         try:
             require_wall()
+            require_gradebook(self.coursedir, self.coursedir.assignment_id)
             with tempfile.TemporaryDirectory(prefix="intake-") as folder:
                 self._rebuilt = Path(folder).resolve()
                 super().start()

@@ -1,0 +1,57 @@
+# The course's commands. `make demo` and `make test` set up all they need; the second time that is quick.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# photos instead of drawn dogs: make demo DATA=folder with images.tar, annotation.tar and lists.tar
+DATA ?=
+MINUTES ?= 2
+
+.PHONY: help setup demo test book exercises lint bench clean
+
+help:
+	@echo "make setup      virtual environment, Python packages and bubblewrap"
+	@echo "make demo       dogs, a trained model, its results, a graded class and the book, in build/"
+	@echo "make demo DATA=DIR   the same on Stanford Dogs: DIR has images.tar, annotation.tar, lists.tar"
+	@echo "make test       all tests"
+	@echo "make book       the book, in build/book/"
+	@echo "make exercises  the notebooks for learners, from the texts in solutions/"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      measure the wall"
+	@echo "make clean      remove what was built; .venv stays"
+
+setup: $(READY)
+	@sh scripts/system-packages.sh bubblewrap || echo "Everything but grading works without it."
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV): about 6 GB, a few minutes"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	@sh scripts/demo.sh "$(BIN)" "$(MINUTES)" "$(DATA)"
+
+test: $(READY)
+	@sh scripts/system-packages.sh bubblewrap chromium postgresql || echo "Tests that need these will say so."
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+book: $(READY)
+	$(BIN)/python book/build.py --out build/book
+
+exercises: $(READY)
+	$(BIN)/autograder release
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/wall.py
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache
