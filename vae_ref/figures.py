@@ -28,6 +28,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW, BLACK = COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _TEXT = "#1d2230"
 _TILE = 0.95  # inches
+_GAP = 2  # pixels between pictures
 
 Row = Mapping[str, float]
 
@@ -100,22 +101,22 @@ def image_grid(
         row_labels: R texts on the left.
         column_labels: C texts above.
     """
-    rows, columns = images.shape[:2]
-    margin = 1.3 if row_labels else 0.0
-    tight = ConstrainedLayoutEngine(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
-    figure = _new(columns * _TILE + margin, rows * _TILE + (0.3 if column_labels else 0), alt, tight)
-    grid = figure.subplots(rows, columns, squeeze=False)
+    rows, columns, channels, height, width = images.shape
+    step_y, step_x = height + _GAP, width + _GAP
+    sheet = images.new_ones((channels, rows * step_y - _GAP, columns * step_x - _GAP))
     for r in range(rows):
         for c in range(columns):
-            axes = grid[r, c]
-            axes.imshow(images[r, c].detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy())
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
-            if row_labels and c == 0:
-                axes.set_ylabel(row_labels[r], rotation=0, ha="right", va="center", fontsize=10, color=_TEXT)
-            if column_labels and r == 0:
-                axes.set_title(column_labels[c], fontsize=9, color=_TEXT)
+            top, left = r * step_y, c * step_x
+            sheet[:, top : top + height, left : left + width] = images[r, c].detach().clamp(0, 1)
+    tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
+    extra_x, extra_y = (1.2 if row_labels else 0), (0.3 if column_labels else 0)
+    figure = _new(columns * _TILE + extra_x, rows * _TILE + extra_y, alt, tight)
+    axes = figure.subplots()
+    axes.imshow(sheet.cpu().permute(1, 2, 0).numpy())
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False, labelcolor=_TEXT)
+    axes.set_yticks([r * step_y + height / 2 for r in range(len(row_labels))], row_labels)
+    axes.set_xticks([c * step_x + width / 2 for c in range(len(column_labels))], column_labels)
     return figure
 
 

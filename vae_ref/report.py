@@ -163,7 +163,7 @@ def _latent_sections(run: Run, x: Tensor) -> Iterator[tuple[str, str, list[Figur
     names = [f"dimension {int(dim)}" for dim in dims]
     yield (
         "One dimension at a time",
-        "One image's code with one number changed: the six numbers that vary most between images.",
+        "One image's code with one number changed: the six that vary most between images.",
         [figures.traversals(images, names, values.tolist())],
     )
 
