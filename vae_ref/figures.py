@@ -109,12 +109,12 @@ def image_grid(
             top, left = r * step_y, c * step_x
             sheet[:, top : top + height, left : left + width] = images[r, c].detach().clamp(0, 1)
     tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
-    extra_x, extra_y = (1.2 if row_labels else 0), (0.3 if column_labels else 0)
+    extra_x, extra_y = (1.5 if row_labels else 0), (0.3 if column_labels else 0)
     figure = _new(columns * _TILE + extra_x, rows * _TILE + extra_y, alt, tight)
     axes = figure.subplots()
     axes.imshow(sheet.cpu().permute(1, 2, 0).numpy())
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labeltop=True, labelbottom=False, labelcolor=_TEXT)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False, labelcolor=_TEXT, labelsize=9)
     axes.set_yticks([r * step_y + height / 2 for r in range(len(row_labels))], row_labels)
     axes.set_xticks([c * step_x + width / 2 for c in range(len(column_labels))], column_labels)
     return figure
