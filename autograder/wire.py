@@ -75,7 +75,7 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
     except WireError:
         raise
     # what a parser may raise on bytes made to upset it; nothing else runs here
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise WireError(f"the reply could not be read ({type(error).__name__})") from None
     finally:
         os.close(handle)

@@ -27,8 +27,8 @@ from autograder.wall.outputs import Outputs
 from autograder.wall.sandbox import WallError, command, learner_uid
 from autograder.wire import WireError, read, write
 
-MAX_MESSAGE_BYTES = 16 * 2**20
-MAX_WAITING_MESSAGES = 64
+MAX_MESSAGE_BYTES = 64 * 2**20
+MAX_WAITING_MESSAGES = 8
 GRACE_SECONDS = 3.0  # what an interrupted kernel gets to stop, and a finished one to say its last words
 POLL_SECONDS = 0.25
 SAY_GONE = {

@@ -1,0 +1,185 @@
+"""How verdicts come about, and what cannot be had by other means than being right."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograder import check
+from autograder.checking import Verdict, judge
+from autograder.checks import checks_of
+from autograder.target import LocalTarget
+from autograder.verdict import as_html, as_record, as_text
+from vae_ref import bound
+
+BOUND = checks_of("02_bound")
+
+
+def verdict_on(name: str, function: object, **others: object) -> Verdict:
+    return judge(BOUND[name], LocalTarget({name: function, **others}), 4, seed=0)
+
+
+class AlwaysEqual:
+    shape, dtype = (3,), torch.float32
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class EqualTensor(torch.Tensor):
+    """A tensor that says it equals, and is as close as anybody likes."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return torch.tensor(True)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None, 1.5, "0.0", [1.0, 2.0, 3.0], AlwaysEqual(), SimpleNamespace(shape=(3,)),
+        torch.full((3,), float("nan")), torch.full((3,), float("inf")), torch.zeros(3, dtype=torch.long),
+        torch.zeros(3, dtype=torch.bool), torch.zeros(3, 1), torch.zeros(()), torch.zeros(0),
+    ],
+    ids=lambda r: type(r).__name__ + str(getattr(r, "shape", "")),
+)  # fmt: skip
+def test_other_things_than_right_numbers_score_nothing(result: object) -> None:
+    verdict = verdict_on("kl_divergence", lambda mu, logvar: result)
+    assert verdict.score == 0
+    assert as_text(verdict)
+
+
+def test_a_tensor_that_claims_to_equal_everything_scores_nothing_in_a_file_or_notebook() -> None:
+    fake = torch.zeros(3).as_subclass(EqualTensor)
+    assert verdict_on("kl_divergence", lambda mu, logvar: fake).score == 0
+
+
+def test_a_stub_says_what_to_do() -> None:
+    def stub(mu: Tensor, logvar: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    verdict = verdict_on("kl_divergence", stub)
+    assert verdict.score == 0
+    assert "not written yet" in as_text(verdict)
+    assert not verdict.mistakes
+
+
+def test_partial_credit_by_parts() -> None:
+    def fails_for_one_image(mu: Tensor, logvar: Tensor) -> Tensor:
+        return bound.kl_divergence(mu, logvar).squeeze()
+
+    verdict = verdict_on("kl_divergence", fails_for_one_image)
+    assert {f.part: f.passed for f in verdict.findings} == {
+        "value": True,
+        "edge cases": False,
+        "gradient": True,
+    }
+    assert verdict.score == 3
+    assert "a single image" in as_text(verdict)
+
+
+def test_an_exception_is_shown_with_the_line_that_raised_it() -> None:
+    def crashes(mu: Tensor, logvar: Tensor) -> Tensor:
+        return mu @ logvar
+
+    text = as_text(verdict_on("kl_divergence", crashes))
+    assert "RuntimeError" in text and "mu @ logvar" in text
+
+
+def test_a_wrong_helper_costs_its_own_points_only() -> None:
+    def own_elbo(x, x_hat, mu, logvar, sigma=1.0, beta=1.0):
+        return bound.reconstruction_log_likelihood(x, x_hat, sigma) - beta * wrong_kl(mu, logvar)
+
+    def wrong_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+        return 2 * bound.kl_divergence(mu, logvar)
+
+    helpers = {
+        "kl_divergence": wrong_kl,
+        "reconstruction_log_likelihood": bound.reconstruction_log_likelihood,
+    }
+    verdict = verdict_on("elbo", own_elbo, **helpers)
+    assert verdict.passed and "not right yet" in as_text(verdict)
+    assert not verdict_on("elbo", own_elbo).passed  # without the helpers there is nothing that explains it
+
+
+@pytest.mark.parametrize("constant", [0.0, float("nan")])
+def test_empty_helpers_do_not_make_an_empty_bound_right(constant: float) -> None:
+    def flat(*args: Tensor) -> Tensor:
+        return torch.full((args[0].shape[0],), constant)
+
+    verdict = verdict_on(
+        "elbo",
+        lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: flat(x),
+        kl_divergence=flat,
+        reconstruction_log_likelihood=flat,
+    )
+    assert verdict.score == 0
+
+
+def test_a_helper_that_ignores_its_samples_does_not_excuse_missing_noise() -> None:
+    verdict = verdict_on(
+        "kl_monte_carlo",
+        lambda mu, logvar, num_samples, generator=None: mu.sum(1),
+        log_normal=lambda x, mu, logvar: mu.sum(1),
+    )
+    assert verdict.score == 0
+
+
+def test_the_same_seed_gives_the_same_verdict() -> None:
+    texts = {as_text(verdict_on("kl_monte_carlo", lambda *a, **k: torch.ones(3))) for _ in range(2)}
+    assert len(texts) == 1
+
+
+def test_inputs_changed_in_place_do_no_harm() -> None:
+    def in_place(mu: Tensor, logvar: Tensor) -> Tensor:
+        with torch.no_grad():
+            result = bound.kl_divergence(mu, logvar)
+            mu.zero_()
+            logvar.zero_()
+        return result
+
+    verdict = verdict_on("kl_divergence", in_place)
+    assert next(f for f in verdict.findings if f.part == "value").passed
+
+
+def test_prints_and_warnings_cost_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    def chatty(mu: Tensor, logvar: Tensor) -> Tensor:
+        print("mu is", mu)
+        import warnings
+
+        warnings.warn("oh", stacklevel=1)
+        return bound.kl_divergence(mu, logvar)
+
+    assert verdict_on("kl_divergence", chatty).passed
+    assert capsys.readouterr().out == ""
+
+
+def test_in_a_notebook_check_finds_the_function_by_its_name() -> None:
+    def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+        return bound.kl_divergence(mu, logvar).mean() + 0 * mu.sum(1)
+
+    shown = check(kl_divergence)
+    assert "not right yet" in repr(shown)
+    assert shown._repr_html_().startswith("<div") and "<script" not in shown._repr_html_()
+
+
+def test_html_escapes_what_learners_raise() -> None:
+    def nasty(mu: Tensor, logvar: Tensor) -> Tensor:
+        raise ValueError("<script>alert(1)</script>")
+
+    html = as_html(verdict_on("kl_divergence", nasty))
+    assert "<script" not in html and "&lt;script" in html
+
+
+def test_the_record_has_what_programs_read() -> None:
+    record = as_record(verdict_on("kl_divergence", lambda mu, logvar: -bound.kl_divergence(mu, logvar)))
+    assert record["name"] == "kl_divergence"
+    assert record["passed"] is False
+    assert record["score"] == 0
+    assert record["misconceptions"] == ["kl-wrong-sign"]
+    assert "never negative" in record["message"]

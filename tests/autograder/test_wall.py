@@ -1,0 +1,312 @@
+"""What learners' code can and cannot do behind the wall; each attack runs for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.target import Call, Failure, Value
+from autograder.wall import Limits, WalledKernel, WallError, sandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
+
+SHORT = Limits(cell_seconds=2, call_seconds=2, memory_bytes=2 * 2**30)
+ONES = torch.ones(2, 3)
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[WalledKernel]:
+    """One kernel for what does not break it."""
+    with WalledKernel(2) as kernel:
+        yield kernel
+
+
+def said(kernel: WalledKernel, source: str) -> str:
+    run = kernel.run(source)
+    return "".join(str(o.get("text", "")) + str(o.get("evalue", "")) for o in run.outputs)
+
+
+def walled_processes() -> set[str]:
+    """Numbers of the processes on this machine that belong to a wall."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = status.read_bytes()
+            if b"/course/start.py" in command or command.startswith(b"sleep\x00600"):
+                found.add(status.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_calls_bring_numbers_and_gradients_out(kernel: WalledKernel) -> None:
+    kernel.run("import torch\ndef f(x, k=1.0): return (k * x ** 2).sum(1)")
+    assert torch.equal(kernel.call("f", Call((ONES,), {"k": 2.0})).result, torch.tensor([6.0, 6.0]))
+    reply = kernel.call("f", Call((ONES,), wrt=(0,), cotangent=torch.tensor([1.0, 2.0])))
+    assert torch.equal(reply.result[0], torch.tensor([[2.0] * 3, [4.0] * 3]))
+
+
+def test_errors_come_out_as_words(kernel: WalledKernel) -> None:
+    kernel.run("def g(x):\n    return x.nonsense")
+    reply = kernel.call("g", Call((ONES,)))
+    assert isinstance(reply, Failure) and reply.kind == "AttributeError" and "x.nonsense" in reply.line
+    assert kernel.call("nobody", Call()) == Failure("Missing", "nobody is not defined")
+
+
+@pytest.mark.parametrize(
+    "value", ["object()", "lambda: 0", "{1}", "torch.zeros(2**25)", "[[]] * 5 + [object()]"]
+)
+def test_what_is_no_plain_data_stays_inside(kernel: WalledKernel, value: str) -> None:
+    kernel.run(f"import torch\ndef f(): return {value}")
+    assert kernel.call("f", Call()).kind == "Unreadable"
+
+
+def test_earlier_chapters_are_there_and_later_ones_are_not(kernel: WalledKernel) -> None:
+    assert said(kernel, "from vae_ref.dogs import paper_dogs; print(paper_dogs(1)[0].shape)").startswith(
+        "torch.Size"
+    )
+    for name in (
+        "vae_ref.bound",
+        "vae_ref.training",
+        "autograder.checks",
+        "autograder.checking",
+        "autograder.grading",
+    ):
+        assert "No module named" in said(kernel, f"import {name}")
+
+
+def test_nothing_of_the_host_is_visible(kernel: WalledKernel, repository: Path) -> None:
+    listing = said(kernel, "import os; print(os.listdir('/'), os.listdir('/home'), os.listdir('/tmp'))")
+    assert "work" not in listing.split() and "mnt" not in listing
+    found = said(
+        kernel, f"print(os.path.exists({str(repository / 'solutions')!r}), os.path.exists('/etc/passwd'))"
+    )
+    assert found.split() == ["False", "False"]
+    assert said(kernel, "print(sorted(p for p in os.listdir('/proc') if p.isdigit()))").count(",") < 4
+    # the variables of the grader's process may hold secrets
+    assert "PYTEST" not in said(kernel, "print(dict(os.environ))")
+
+
+def test_nothing_outside_can_be_written(kernel: WalledKernel) -> None:
+    paths = [
+        "/usr/x",
+        "/x",
+        "/course/x",
+        "/course/vae_ref/__init__.py",
+        "/inbox/x",
+        "/proc/sys/kernel/core_pattern",
+    ]
+    code = f"""
+for path in {paths!r}:
+    try:
+        open(path, "a")
+        print("WRITABLE", path)
+    except OSError:
+        pass
+print("done")
+"""
+    assert said(kernel, code).strip() == "done"
+
+
+def test_it_is_nobody_and_cannot_become_somebody(kernel: WalledKernel) -> None:
+    status = said(kernel, "print(open('/proc/self/status').read())")
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    assert fields["Uid"].split()[0] != "0"
+    assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == 0
+    assert fields["NoNewPrivs"].strip() == "1"
+
+
+def test_there_is_no_network(kernel: WalledKernel) -> None:
+    code = """
+import socket
+for address in (("127.0.0.1", 22), ("10.0.0.1", 80), ("192.0.2.1", 80)):
+    try:
+        socket.create_connection(address, 1)
+        print("REACHED", address)
+    except OSError as error:
+        print(error.errno in (101, 111))
+"""
+    assert said(kernel, code).split() == ["True"] * 3
+
+
+def test_output_is_capped_and_only_text_and_pictures_come_out(kernel: WalledKernel) -> None:
+    assert len(said(kernel, "print('x' * 100_000_000)")) < 21_000
+    assert len(said(kernel, "for _ in range(10_000): print('x' * 1000)")) < 21_000
+    run = kernel.run(
+        "from IPython.display import HTML, display; display(HTML('<script>alert(1)</script>')); 4.0"
+    )
+    # an execute_result with a number would be points to nbgrader
+    assert {o.output_type for o in run.outputs} == {"display_data"}
+    assert all(set(o.data) <= {"text/plain", "image/png"} for o in run.outputs)
+    assert "<script" not in str([o.data for o in run.outputs])
+
+
+def test_an_endless_cell_is_stopped_and_the_next_one_runs() -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        assert kernel.run("while True: pass").status == "timeout"
+        assert said(kernel, "print('alive')").strip() == "alive"
+        kernel.run("def f():\n    while True: pass")
+        assert kernel.call("f", Call()).kind == "Timeout"
+        assert said(kernel, "print('alive')").strip() == "alive"
+
+
+def test_a_cell_that_swallows_interrupts_is_ended() -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+        assert kernel.run(stubborn).status == "gone"
+        assert kernel.call("f", Call()).kind == "Gone"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os; os._exit(0)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "import ctypes; ctypes.string_at(0)",
+        "import os; os.abort()",
+    ],
+)
+def test_a_process_that_ends_is_noticed_at_once(code: str) -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        started = time.monotonic()
+        assert kernel.run(code).status == "gone"
+        assert time.monotonic() - started < 5
+        assert kernel.call("f", Call()).kind == "Gone"
+
+
+def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on() -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        assert "MemoryError" in str(kernel.run("x = bytearray(8 * 2**30)").outputs)
+        assert said(kernel, "print('alive')").strip() == "alive"
+
+
+def test_processes_are_limited_and_none_survives() -> None:
+    before = walled_processes()
+    with WalledKernel(2, Limits(cell_seconds=30, processes=40)) as kernel:
+        code = """
+import subprocess
+sleepers = []
+try:
+    while len(sleepers) < 500:
+        sleepers.append(subprocess.Popen(["sleep", "600"], start_new_session=True))
+except OSError:
+    pass
+print("started", len(sleepers))
+"""
+        started = int(said(kernel, code).split()[-1])
+        assert 0 < started < 40  # the kernel's own threads count too
+        assert len(walled_processes() - before) > 0
+    deadline = time.monotonic() + 10
+    while not walled_processes() <= before and time.monotonic() < deadline:
+        time.sleep(0.1)  # the system takes a moment to clear away forty processes
+    assert walled_processes() <= before
+
+
+def test_filling_the_outbox_ends_the_process() -> None:
+    with WalledKernel(2, Limits(outbox_bytes=2**20, cell_seconds=20)) as kernel:
+        run = kernel.run("import time; open('/outbox/x', 'wb').write(bytes(2**22)); time.sleep(15)")
+        assert run.status == "gone" and "more data" in run.reason
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "/outbox/connection.json", "/dev/zero"])
+def test_a_reply_that_is_a_link_is_not_followed(target: str) -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        kernel.run(
+            f"import os\nfor n in range(1, 5): os.symlink({target!r}, f'/outbox/reply-{{n}}.safetensors')"
+        )
+        kernel.run("import agent; agent.write = lambda *a: None\ndef f(): return 1")
+        assert kernel.call("f", Call()).kind == "Unreadable"
+
+
+def test_forged_replies_are_data() -> None:
+    forged = """
+import agent, autograder.wire
+def serve(number):
+    autograder.wire.write(agent.Path(f"/outbox/reply-{number}.safetensors"), {"result": 4.0, "passed": True})
+agent.serve = serve
+"""
+    with WalledKernel(2, SHORT) as kernel:
+        kernel.run(forged)
+        assert kernel.call("f", Call()).kind == "Unreadable"
+
+
+def test_messages_that_are_none_end_the_kernel_not_the_grader() -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        run = kernel.run(
+            "get_ipython().kernel.iopub_socket.send_multipart([b'x', b'<IDS|MSG>', b'bad', b'{', b'{', b'{', b'{'])"
+        )
+        assert run.status in ("ok", "gone")
+        assert kernel.gone in ("", "nonsense")
+
+
+def test_folders_are_gone_afterwards() -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        folder = kernel._folder
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_two_kernels_do_not_see_each_other() -> None:
+    with WalledKernel(2, SHORT) as one, WalledKernel(2, SHORT) as other:
+        one.run("open('/tmp/note', 'w').write('x'); open('/home/learner/.pythonrc', 'w').write('x')")
+        listing = said(other, "import os; print(os.listdir('/tmp'), os.listdir('/home/learner'))")
+        assert "note" not in listing and ".pythonrc" not in listing
+        assert isinstance(one.call("print", Call()), Failure | Value)
+
+
+def test_without_bubblewrap_it_refuses_and_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    sandbox.require_wall.cache_clear()
+    with pytest.raises(WallError, match="apt-get install bubblewrap"):
+        sandbox.require_wall()
+    sandbox.require_wall.cache_clear()
+
+
+def test_a_bubblewrap_that_may_not_work_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(fake))
+    sandbox.require_wall.cache_clear()
+    with pytest.raises(WallError, match=r"Permission denied.*user namespaces"):
+        sandbox.require_wall()
+    sandbox.require_wall.cache_clear()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
+def test_an_ordinary_user_has_a_wall_too(tmp_path: Path) -> None:
+    # as root the suite has shown the other way above; this shows the command that ordinary users get
+    command = [
+        "bwrap",
+        *sandbox_namespaces_of_a_user(),
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--",
+        "/usr/bin/id",
+        "-u",
+    ]
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "1000", done.stderr
+
+
+def sandbox_namespaces_of_a_user() -> list[str]:
+    original = os.geteuid
+    os.geteuid = lambda: 1000
+    try:
+        return sandbox._namespaces()
+    finally:
+        os.geteuid = original
