@@ -34,6 +34,12 @@ class Seed:
     value: int
 
 
+# what a parser may raise on bytes made to upset it
+_PARSER_ERRORS = (
+    SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError, MemoryError
+)  # fmt: skip
+
+
 class WireError(Exception):
     """The message is not one, or breaks a bound."""
 
@@ -74,8 +80,7 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
             return _unpack(json.loads(text), tensors, 0)
     except WireError:
         raise
-    # what a parser may raise on bytes made to upset it; nothing else runs here
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError, MemoryError) as error:
+    except _PARSER_ERRORS as error:
         raise WireError(f"the reply could not be read ({type(error).__name__})") from None
     finally:
         os.close(handle)

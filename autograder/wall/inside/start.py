@@ -6,8 +6,18 @@ import resource
 import sys
 from pathlib import Path
 
+from ipykernel.iostream import OutStream
+from ipykernel.kernelapp import launch_new_instance
 
 LONGEST_PRINT = 1_000_000  # characters
+
+
+class CappedStream(OutStream):
+    """Cuts single prints short: a message above the bound outside would end the connection of an honest learner."""
+
+    def write(self, string: str) -> int | None:
+        """Pass on the beginning of ``string``."""
+        return super().write(string[:LONGEST_PRINT])
 
 
 def main() -> None:
@@ -23,15 +33,10 @@ def main() -> None:
         resource.setrlimit(kind, (value, value))
     os.chdir("/home/learner")
     sys.path[:0] = ["/course"]
-
-    from ipykernel.iostream import OutStream
-    from ipykernel.kernelapp import launch_new_instance
-
-    # A message above the bound outside ends the connection; an honest loop that prints too much should not.
-    whole_write = OutStream.write
-    OutStream.write = lambda stream, text: whole_write(stream, text[:LONGEST_PRINT])
-
-    launch_new_instance(argv=["-f", "/outbox/connection.json", "--IPKernelApp.capture_fd_output=False"])
+    launch_new_instance(
+        argv=["-f", "/outbox/connection.json", "--IPKernelApp.capture_fd_output=False"],
+        outstream_class="__main__.CappedStream",
+    )
 
 
 if __name__ == "__main__":
