@@ -15,9 +15,9 @@ LONGEST_PRINT = 1_000_000  # characters
 class CappedStream(OutStream):
     """Cuts single prints short: a message above the bound outside would end the connection of an honest learner."""
 
-    def write(self, string: str) -> int | None:
+    def write(self, string: str) -> int:
         """Pass on the beginning of ``string``."""
-        return super().write(string[:LONGEST_PRINT])
+        return super().write(string[:LONGEST_PRINT]) or 0
 
 
 def main() -> None:
