@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+
+# as in vae_ref.cli: on a shared machine threads that spin while they wait make every test many times slower
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 BREEDS = ("n02085620-Chihuahua", "n02085782-Japanese_spaniel")
 ANNOTATION = """<annotation><folder>x</folder><size><width>{w}</width><height>{h}</height></size>
