@@ -1,8 +1,11 @@
-"""Serve MathJax from the book, so that its equations appear without a network.
+"""Make the book ask no other host for anything.
 
-The package sphinx-mathjax-offline carries MathJax 3.2.2 as released: 24 MB, most of it for other input and
-output formats. Only the part that pages can ask for is copied: the TeX to HTML component with its fonts, and
-the accessibility tools of its menu. The licence, which the package leaves out, comes along.
+MathJax comes from the book. The package sphinx-mathjax-offline carries MathJax 3.2.2 as released: 24 MB, most of
+it for other input and output formats. Only the part that pages can ask for is copied: the TeX to HTML component
+with its fonts, and the accessibility tools of its menu. The licence, which the package leaves out, comes along.
+
+Jupyter Book always loads sphinx-thebe, whose scripts fetch a kernel client from elsewhere when they are used.
+This book offers no live kernels, so they stay out of its pages.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx_thebe import init_thebe_core, update_thebe_context
 
 COMPONENT = "tex-chtml.js"
 PARTS = (COMPONENT, "output/chtml/fonts/woff-v2", "a11y", "sre/mathmaps/base.json", "sre/mathmaps/en.json")
@@ -41,8 +45,17 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
     shutil.copyfile(LICENCE, target / "LICENSE.txt")
 
 
+def leave_out_thebe(app: Sphinx) -> None:
+    """Disconnect what sphinx-thebe would add to pages; it has no setting for that."""
+    for listeners in list(app.events.listeners.values()):
+        for listener in list(listeners):
+            if listener.handler in (init_thebe_core, update_thebe_context):
+                app.disconnect(listener.id)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     _source()  # say at once what is missing
     app.config.mathjax_path = f"mathjax/{COMPONENT}"
     app.connect("build-finished", copy_mathjax)
+    leave_out_thebe(app)  # local extensions are set up last
     return {"parallel_read_safe": True, "parallel_write_safe": True}
