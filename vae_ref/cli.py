@@ -104,7 +104,7 @@ def _natural(text: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 1 a problem to fix, 130 interrupted."""
+    """Run the command and return its exit code: 0 done, 1 a problem to fix, 130 interrupted, 141 cut off."""
     options = build_parser().parse_args(arguments)
     warnings.showwarning = _show_warning
     # OpenMP threads that spin while they wait starve each other when the machine is shared: with two trainings
@@ -112,12 +112,16 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         {"train": _train, "evaluate": _evaluate, "report": _report}[options.command](options)
+        sys.stdout.flush()
     except CourseError as error:
         print(f"vae-ref: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("vae-ref: stopped; the same command continues from the last checkpoint", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader, "head" for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush at exit
+        return 141  # what a shell reports for a closed pipe
     return 0
 
 
