@@ -1,0 +1,71 @@
+"""What the wall costs: start, a cell, a small call, ten million numbers, beside the same calls without a wall.
+
+Prints a JSON object; every figure is the median of several runs in this one process, with the smallest and largest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from autograder.target import Call, LocalTarget, Target
+from autograder.wall import WalledKernel
+
+SOURCE = "import torch\ndef f(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)"
+
+
+def timed(action: Callable[[], object], runs: int) -> dict[str, float]:
+    """Milliseconds of ``action``: median, smallest and largest of ``runs``."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        action()
+        times.append(1000 * (time.perf_counter() - started))
+    return {"median": statistics.median(times), "min": min(times), "max": max(times)}
+
+
+def calls(target: Target) -> dict[str, dict[str, float]]:
+    """A small call and one with ten million numbers."""
+    small = Call((torch.randn(8, 16), torch.randn(8, 16)))
+    large = Call((torch.randn(1000, 5000), torch.randn(1000, 5000)))
+    for call in (small, large):
+        target.call("f", call)
+    return {
+        "small_call_ms": timed(lambda: target.call("f", small), 100),
+        "ten_million_floats_ms": timed(lambda: target.call("f", large), 10),
+    }
+
+
+def start() -> None:
+    """A wall up and down again."""
+    with WalledKernel(2):
+        pass
+
+
+def main() -> None:
+    """Measure and print."""
+    namespace: dict[str, object] = {}
+    exec(SOURCE, namespace)
+    with WalledKernel(2) as kernel:
+        first_cell = timed(lambda: kernel.run(SOURCE), 1)
+        walled = {"cell_ms": timed(lambda: kernel.run("1 + 1"), 30), **calls(kernel)}
+    local = calls(LocalTarget(namespace))
+    result = {
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__},
+        "start_and_stop_ms": timed(start, 5),
+        "import_torch_cell_ms": first_cell["median"],
+        "behind_the_wall": walled,
+        "in_this_process": local,
+        "small_call_overhead_ms": walled["small_call_ms"]["median"] - local["small_call_ms"]["median"],
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The command ``autograder`` as people use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.assignments import ASSIGNMENTS, assignment_named, overview
+from autograder.release import notebook_of
+from autograder.sample_class import make_sample_class
+from vae_ref.errors import CourseError
+
+KL = "def kl_divergence(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)\n"
+WRONG_KL = KL.replace("sum", "mean")
+
+
+def autograder(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "autograder", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("wall")
+class TestCheck:
+    """``autograder check FILE.py``."""
+
+    def test_a_right_file(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(KL)
+        done = autograder("check", "mine.py", cwd=tmp_path)
+        assert done.returncode == 0
+        assert done.stdout == "✓ kl_divergence is right: 4 of 4 points\n"
+
+    def test_a_wrong_file_as_json(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(
+            WRONG_KL + "def log_normal(x, mu, logvar):\n    raise NotImplementedError\n"
+        )
+        done = autograder("check", "mine.py", "--json", cwd=tmp_path)
+        assert done.returncode == 1
+        kl, density = json.loads(done.stdout)["checks"]
+        assert (kl["name"], kl["passed"], kl["score"]) == ("kl_divergence", False, 0)
+        assert kl["misconceptions"] == ["kl-mean-over-latents"]
+        assert "averaged" in kl["message"]
+        assert density["misconceptions"] == [] and "not written yet" in density["message"]
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "import os; os._exit(0)",
+            'import sys; print(\'{"checks": [{"passed": true}]}\'); sys.stdout.flush(); sys.exit(0)',
+            "from vae_ref.bound import kl_divergence",
+            "import torch; torch.Tensor.__sub__ = torch.Tensor.__le__ = lambda *a: torch.tensor(True)",
+        ],
+    )
+    def test_no_trick_makes_a_wrong_file_right(self, tmp_path: Path, code: str) -> None:
+        (tmp_path / "mine.py").write_text(f"{code}\n{WRONG_KL if 'bound' not in code else ''}")
+        done = autograder("check", "mine.py", "--json", cwd=tmp_path)
+        assert done.returncode == 1
+        assert [c["passed"] for c in json.loads(done.stdout)["checks"]] == [False]
+
+    def test_what_stops_half_way_is_checked_as_far_as_it_got(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(KL + "print(undefined)\n")
+        done = autograder("check", "mine.py", cwd=tmp_path)
+        assert done.returncode == 0
+        assert "NameError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        (b"def f(:\n", "line 1: this is not Python"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"x = 1\n", "defines no function that an assignment asks for"),
+        (b"", "defines nothing"),
+    ],
+)
+def test_files_that_cannot_be_checked(tmp_path: Path, content: bytes | None, words: str) -> None:
+    if content is not None:
+        (tmp_path / "mine.py").write_bytes(content)
+    done = autograder("check", "mine.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["release"], ["grades"], ["sample-class"]])
+def test_help_tells_what_to_do(tmp_path: Path, command: list[str]) -> None:
+    done = autograder(*command, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "usage: autograder" in done.stdout
+
+
+def test_a_folder_that_is_no_course_is_named(tmp_path: Path) -> None:
+    done = autograder("grades", "02_bound", cwd=tmp_path)
+    assert done.returncode == 2 and "no nbgrader course" in done.stderr
+
+
+def test_a_sample_class_overwrites_nothing(tmp_path: Path, repository: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    with pytest.raises(CourseError, match="not empty"):
+        make_sample_class(tmp_path, repository / "solutions")
+    assert [p.name for p in tmp_path.iterdir()] == ["precious"]
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda a: a.slug)
+class TestRelease:
+    """The committed exercises."""
+
+    def test_they_are_those_of_the_texts(self, assignment, repository: Path) -> None:
+        text = (repository / "solutions" / assignment.slug / f"{assignment.slug}.py").read_text(
+            encoding="utf-8"
+        )
+        made = notebook_of(assignment, text)
+        released = nbformat.read(
+            repository / "exercises" / assignment.slug / f"{assignment.slug}.ipynb", as_version=4
+        )
+        assert [c.id for c in released.cells] == [c.id for c in made.cells]
+        for mine, theirs in zip(made.cells, released.cells, strict=True):
+            if not mine.metadata.get("nbgrader", {}).get("solution"):
+                assert theirs.source == mine.source
+
+    def test_they_give_no_answer_away(self, assignment, repository: Path) -> None:
+        folder = repository / "exercises" / assignment.slug
+        assert [p.name for p in folder.iterdir() if p.is_file()] == [f"{assignment.slug}.ipynb"]
+        released = nbformat.read(folder / f"{assignment.slug}.ipynb", as_version=4)
+        solutions = [c for c in released.cells if c.metadata.get("nbgrader", {}).get("solution")]
+        assert len(solutions) == len(assignment.points_of)
+        for cell in solutions:
+            assert "SOLUTION" not in cell.source
+            assert cell.source.count("return") == 0 and "NotImplementedError" in cell.source
+
+
+def test_text_and_table_must_agree() -> None:
+    text = '# %% solution="log_normal"\npass\n\n# %% check="log_normal"\ncheck(log_normal)\n'
+    with pytest.raises(CourseError, match="make the two agree"):
+        notebook_of(assignment_named("02_bound"), text)
+    with pytest.raises(CourseError, match="which the table of assignments lacks"):
+        notebook_of(assignment_named("02_bound"), text.replace("log_normal", "softmax"))
+
+
+def test_the_readme_has_the_table_of_assignments(repository: Path) -> None:
+    assert overview() in (repository / "README.md").read_text(encoding="utf-8")

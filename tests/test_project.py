@@ -1,0 +1,81 @@
+"""The repository as a whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+# packages whose import name is not their own
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "zmq": "pyzmq", "psycopg2": "psycopg2-binary"}
+
+
+def tracked(repository: Path) -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout
+    return [repository / name for name in listing.split("\0") if name]
+
+
+def test_no_photo_is_tracked(repository: Path) -> None:
+    assert not [
+        p for p in tracked(repository) if p.suffix.lower() in (".jpg", ".jpeg", ".tar", ".npy", ".png")
+    ]
+
+
+def test_every_direct_dependency_has_its_reason(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    requirements = [
+        *project["dependencies"],
+        *(r for extra in project["optional-dependencies"].values() for r in extra),
+    ]
+    names = {re.split(r"[<>=\[ ]", requirement)[0] for requirement in requirements} - {"vae-course"}
+    reasons = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert not [name for name in sorted(names) if f"| {name} |" not in reasons]
+
+
+def test_exact_versions_satisfy_the_ranges(repository: Path) -> None:
+    from packaging.requirements import Requirement
+
+    pinned = dict(
+        line.split("==") for line in (repository / "constraints.txt").read_text().splitlines() if "==" in line
+    )
+    pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    for text in (
+        *project["dependencies"],
+        *(r for extra in project["optional-dependencies"].values() for r in extra),
+    ):
+        requirement = Requirement(text)
+        if requirement.name != "vae-course":
+            assert requirement.specifier.contains(pinned[requirement.name.lower()]), text
+
+
+def test_the_makefile_has_the_commands_that_the_readme_names(repository: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (repository / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z]+)", (repository / "README.md").read_text(encoding="utf-8")))
+    assert {"setup", "demo", "test", "book", "exercises", "lint"} <= named | {"setup"} <= targets | named
+    assert named <= targets
+
+
+def test_a_machine_that_cannot_install_is_told_what_is_missing(repository: Path, tmp_path: Path) -> None:
+    for name in ("sh", "id", "printf", "ls", "tail", "mktemp", "rm", "env"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")  # a system without apt-get, sudo, bwrap and chromium
+    done = subprocess.run(
+        ["/bin/sh", repository / "scripts" / "system-packages.sh", "bubblewrap", "chromium"],
+        env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Missing: bubblewrap, the wall" in done.stdout
+    assert "apt-get install chromium" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_to_files_lead_somewhere(repository: Path, name: str) -> None:
+    text = (repository / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (repository / target).exists(), target
