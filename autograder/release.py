@@ -86,7 +86,7 @@ def box(assignment: Assignment) -> str:
     """The Markdown at the top of an assignment."""
     goals = "\n".join(f"* {goal};" for goal in assignment.objectives).removesuffix(";") + "."
     return (
-        f"# {assignment.number:02d} · {assignment.title}\n\n"
+        f"# Exercise {assignment.number:02d} · {assignment.title}\n\n"
         f"**{assignment.points} points · about {assignment.minutes} minutes · "
         f"difficulty {'●' * assignment.difficulty}{'○' * (5 - assignment.difficulty)}** · "
         f"read beside chapter {assignment.number} of the book\n\n"

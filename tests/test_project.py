@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-# packages whose import name is not their own
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "zmq": "pyzmq", "psycopg2": "psycopg2-binary"}
-
 
 def tracked(repository: Path) -> list[Path]:
     listing = subprocess.run(

@@ -135,7 +135,7 @@ def elbo(
         x_hat: reconstructions, the shape of ``x``.
         mu, logvar: the encoder's output, (B, L).
         sigma: standard deviation of a pixel in units of [0, 1].
-        beta: weight of the KL term; only 1 gives a bound on log p(x).
+        beta: weight of the KL term; 1 gives the bound, more a looser one, less none.
 
     Returns:
         log p(x|z) − β KL(q(z|x) ‖ p(z)) in nats, (B,).
