@@ -135,7 +135,8 @@ def test_nothing_runs_on_and_nothing_is_left_behind(course: Path) -> None:
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(course).encode() in _read(p)]
     kept = {path.name for path in course.iterdir()}
     assert kept <= {
-        "nbgrader_config.py", "source", "release", "submitted", "autograded", "feedback", "gradebook.db", ".nbgrader.log"
+        "nbgrader_config.py", "source", "release", "submitted", "autograded", "feedback", "gradebook.db",
+        ".nbgrader.log",
     }  # fmt: skip
 
 
