@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 # photos instead of drawn dogs: make demo DATA=folder with images.tar, annotation.tar and lists.tar
 DATA ?=

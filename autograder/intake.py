@@ -52,10 +52,9 @@ def take_in(folder: Path, skeleton: NotebookNode, name: str) -> Intake:
         path, note = _find(folder, name)
         notes += [note] if note else []
         submitted = _parse(_read(path, MAX_NOTEBOOK_BYTES))
+        strays = [name[:80] for name in _names_in(folder) if name not in (path.name, "timestamp.txt")]
     except Refused as refusal:
         return Intake(_marked(copy.deepcopy(skeleton), str(refusal), ()), str(refusal))
-    with os.scandir(folder) as entries:
-        strays = sorted(e.name[:80] for e in entries if e.name not in (path.name, "timestamp.txt"))
     if strays:
         notes.append(f"left out, because only the notebook is graded: {', '.join(strays[:10])}")
     rebuilt, missing = _transplant(submitted, skeleton)
@@ -83,16 +82,23 @@ def hand_in_time(folder: Path) -> tuple[datetime | None, str]:
 
 def _find(folder: Path, name: str) -> tuple[Path, str]:
     """The notebook of a hand-in, and a note if it does not have the right name."""
-    if stat.S_ISLNK(folder.lstat().st_mode):
+    if folder.is_symlink() or folder.parent.is_symlink():
         raise Refused("the folder is a link to another place; hand in the notebook itself")
-    if os.path.lexists(folder / name):
+    names = _names_in(folder)
+    if name in names:
         return folder / name, ""
-    with os.scandir(folder) as entries:
-        others = sorted(e.name for e in entries if e.name.endswith(".ipynb"))
+    others = [other for other in names if other.endswith(".ipynb")]
     if len(others) == 1:
         return folder / others[0], f"the notebook was taken from {others[0][:80]}; it should be named {name}"
     found = f"found {', '.join(o[:80] for o in others[:5])}" if others else "there is no notebook at all"
     raise Refused(f"no notebook named {name}: {found}")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise Refused(f"{folder.name} is not a folder that can be read ({error.strerror})") from None
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

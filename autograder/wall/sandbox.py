@@ -102,11 +102,12 @@ def command(
         args += ["--size", str(file_bytes), "--perms", "1777", "--tmpfs", folder]
     args += ["--perms", "0777", "--dir", "/home/learner"]
     packages = [Path(p.__file__ or "").resolve().parent for p in (autograder, vae_ref)]
-    for path in (*hidden, *(package.parent for package in packages)):
-        if _inside_any(path, SYSTEM_FOLDERS):
-            args += ["--tmpfs", str(path)]
+    checkouts = [package.parent for package in packages if (package.parent / "pyproject.toml").exists()]
+    covered = tuple(path for path in (*hidden, *checkouts) if _inside_any(path, SYSTEM_FOLDERS))
+    for path in covered:
+        args += ["--tmpfs", str(path)]
     for prefix in dict.fromkeys((sys.base_prefix, sys.prefix)):
-        if not _inside_any(Path(prefix), SYSTEM_FOLDERS) or _inside_any(Path(prefix), hidden):
+        if not _inside_any(Path(prefix), SYSTEM_FOLDERS) or _inside_any(Path(prefix), covered):
             args += [*_parents(prefix), "--ro-bind", prefix, prefix]
     for package in packages:  # an installed course lies among the libraries: cover it
         if _inside_any(package, (sys.base_prefix, sys.prefix, *SYSTEM_FOLDERS)):

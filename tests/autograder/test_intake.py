@@ -177,6 +177,10 @@ def test_links_are_refused_and_never_followed(tmp_path, skeleton, answered) -> N
     (tmp_path / "c").mkdir()
     os.mkfifo(tmp_path / "c" / NAME)
     assert "not a file" in take_in(tmp_path / "c", skeleton, NAME).refused
+    (tmp_path / "learner").symlink_to(tmp_path)
+    assert "link" in take_in(tmp_path / "learner" / "elsewhere", skeleton, NAME).refused
+    (tmp_path / "d").write_text("a file where a folder belongs")
+    assert "not a folder" in take_in(tmp_path / "d", skeleton, NAME).refused
 
 
 def test_a_wrong_file_name_is_forgiven_if_there_is_one_notebook(tmp_path, skeleton, answered) -> None:
