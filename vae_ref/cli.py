@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="measure a run on the test side")
     evaluate.add_argument("--run", type=Path, required=True, help="folder of the run")
     evaluate.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    _add_data_name(evaluate)
     _add_data_options(evaluate)
 
     report = commands.add_parser("report", help="make a page of results from a run")
@@ -63,8 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--out", type=Path, required=True, help="folder for index.html and metrics.json; they are replaced"
     )
+    _add_data_name(report)
     _add_data_options(report)
     return parser
+
+
+def _add_data_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", choices=sorted(DEFAULTS), help="the data of the run; refused if it was trained on others"
+    )
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +165,7 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from vae_ref.runs import measure, open_run
 
-    metrics = measure(open_run(options.run, options.root, options.cache, options.strict))
+    metrics = measure(open_run(options.run, options.root, options.cache, options.strict, options.data))
     if options.json:
         print(json.dumps(metrics, indent=1))
         return
@@ -175,5 +183,6 @@ def _report(options: argparse.Namespace) -> None:
     from vae_ref.report import write_report
     from vae_ref.runs import open_run
 
-    page = write_report(open_run(options.run, options.root, options.cache, options.strict), options.out)
+    run = open_run(options.run, options.root, options.cache, options.strict, options.data)
+    page = write_report(run, options.out)
     print(f"open {page}")

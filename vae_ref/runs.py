@@ -46,7 +46,13 @@ def open_data(config: Config, root: Path | None, cache: Path | None, strict: boo
     return load_stanford(root, cache=cache, strict=strict)
 
 
-def open_run(folder: Path, root: Path | None = None, cache: Path | None = None, strict: bool = False) -> Run:
+def open_run(
+    folder: Path,
+    root: Path | None = None,
+    cache: Path | None = None,
+    strict: bool = False,
+    data_name: str | None = None,
+) -> Run:
     """Open a run with its data.
 
     Args:
@@ -54,12 +60,15 @@ def open_run(folder: Path, root: Path | None = None, cache: Path | None = None, 
         root: the photos' folder, if they have moved since.
         cache: folder of the prepared pictures; the user's cache folder if None.
         strict: refuse damaged photos.
+        data_name: what the run should have been trained on; anything if None.
 
     Raises:
-        CourseError: there is no run, or its data are missing or have changed.
+        CourseError: there is no run, or its data are missing, have changed or are not the ones named.
     """
     checkpoint = load_checkpoint(folder)
     config = checkpoint.settings()
+    if data_name not in (None, config.data):
+        raise CourseError(f"{folder} was trained on {config.data} data, not on {data_name}: leave --data out")
     if root is None and checkpoint.root:
         root = Path(checkpoint.root)
     data = open_data(config, root, cache, strict)

@@ -216,6 +216,8 @@ def test_the_commands_from_training_to_the_page(tmp_path: Path) -> None:
     assert reported.returncode == 0, reported.stderr
     again = json.loads((out / "metrics.json").read_text())
     assert again["bits_per_dim"] == pytest.approx(metrics["bits_per_dim"], abs=1e-6)
+    mixed_up = run_command("evaluate", "--run", str(run), "--data", "stanford", *load_args, cache=cache)
+    assert mixed_up.returncode == 1 and "was trained on paper data, not on stanford" in mixed_up.stderr
     refused = run_command(
         "train", "--data", "paper", "--out", str(run), "--seed", "3", *load_args, cache=cache
     )
