@@ -126,6 +126,8 @@ def run_jupyter_book(work: Path) -> Path:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this Python, not one from the home folder
         "PYTHONHASHSEED": "0",
+        # threads that spin while they wait starve each other where the cores are shared (see vae_ref/cli.py)
+        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
     }
     program = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     options = ["build", str(BOOK), "--path-output", str(work), "--all", "-W", "-n", "--keep-going"]
