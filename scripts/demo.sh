@@ -25,21 +25,25 @@ vae-ref report --run build/run --out build/results "$@"
 
 step "3 of 5  A class: release the assignment, seven hand-ins, nbgrader autograde behind the wall"
 autograder sample-class build/class
+# nbgrader logs each step, and SQLAlchemy warns about nbgrader's own queries
+graded=yes
 (
     cd build/class
-    # nbgrader logs each step, and SQLAlchemy warns about nbgrader's own queries
     export PYTHONWARNINGS=ignore
-    nbgrader autograde 02_bound --log-level=WARN
-    nbgrader generate_feedback 02_bound --log-level=WARN
-)
+    nbgrader autograde 02_bound --log-level=WARN && nbgrader generate_feedback 02_bound --log-level=WARN
+) || graded=no
 
 step "4 of 5  The book"
 python book/build.py --out build/book
 
+here=$(pwd)
+if [ "$graded" = no ]; then
+    step "5 of 5  No gradebook: the class was not graded, for the reason above. All else is done:"
+    echo "  $here/build/results/index.html and $here/build/book/index.html"
+    exit 1
+fi
 step "5 of 5  The gradebook"
 autograder grades 02_bound --course build/class
-
-here=$(pwd)
 cat <<END
 
 Done in $(($(date +%s) - started)) seconds. Open
