@@ -7,17 +7,19 @@ results match names the mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from autograder.target import Call, Failure, LocalTarget, Reply, Target, Value
+from autograder.target import Call, Failure, LocalTarget, Reply, StandIn, Target, Value
 
 NOT_LOOKED_AT = "looked at once the value is right"
 RELATIVE_TOLERANCE = 1e-4  # float32 sums of a few thousand terms stay well inside
 ABSOLUTE_TOLERANCE = 1e-4
+
+Expected = torch.Tensor | tuple[torch.Tensor, torch.Tensor]  # a value, or an estimate and its tolerance
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,11 @@ class Check:
     parts: tuple[Part, ...]
     misconceptions: tuple[Misconception, ...]
     equivalents: tuple[Callable[..., Any], ...]
-    # The same function made from the learner's own helpers: who assembles them rightly is right, whatever they hold.
-    from_helpers: Callable[[Target], Callable[..., torch.Tensor]] | None = None
+    # Helpers that the learner has written before: who puts them together rightly is right, whatever they are worth.
+    helpers: Mapping[str, tuple[tuple[str, ...], bool]] | None = (
+        None  # name → (argument names, sums over the last only)
+    )
+    of_helpers: Callable[[Mapping[str, StandIn]], Callable[..., Expected]] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,6 @@ class Verdict:
         return self.points * sum(f.weight for f in self.findings if f.passed) / total
 
 
-class _Broken(Exception):
-    """A helper of the learner's gave nothing to build on."""
-
-
 def judge(check: Check, target: Target, points: int, seed: int) -> Verdict:
     """Examine what ``target`` holds under the check's name.
 
@@ -114,21 +115,38 @@ def judge(check: Check, target: Target, points: int, seed: int) -> Verdict:
         points: what the check is worth.
         seed: of the cases; another seed asks other questions of the same kind.
     """
+    verdict = _judge(check, target, points, seed, check.oracle, {})
+    if verdict.findings[0].passed or check.helpers is None or check.of_helpers is None:
+        return verdict
+    stand_ins = {
+        name: StandIn(arguments, over_last, seed + number)
+        for number, (name, (arguments, over_last)) in enumerate(check.helpers.items())
+    }
+    again = _judge(check, target, points, seed, check.of_helpers(stand_ins), stand_ins)
+    if not again.findings[0].passed:
+        return verdict
+    helpers = " or ".join(check.helpers)
+    return replace(again, note=f"It uses {helpers} correctly; that one is not right yet.")
+
+
+def _judge(
+    check: Check,
+    target: Target,
+    points: int,
+    seed: int,
+    oracle: Callable[..., Expected],
+    stand_ins: Mapping[str, StandIn],
+) -> Verdict:
     exams = [_Exam(part, part.probes(_generator(seed, part)), []) for part in check.parts]
     findings: list[Finding] = []
     mistakes: tuple[Misconception, ...] = ()
     for index, exam in enumerate(exams):
-        exam.replies.extend(target.call(check.name, probe.call) for probe in exam.probes)
-        finding = _compare(check, exam, check.oracle)
-        if index == 0 and not finding.passed and check.from_helpers is not None:
-            own = check.from_helpers(target)
-            if _follows(check, exam, own) and _properties_hold(check, exams[1:], target):
-                note = "It puts your own functions together correctly; one of those is not right yet."
-                # what the helpers get wrong would show in every part again, and is counted where they are checked
-                passed = tuple(Finding(e.part.name, e.part.weight, True) for e in exams)
-                return Verdict(check, points, passed, (), note)
+        given = stand_ins if exam.part.holds is None else {}
+        calls = [replace(probe.call, stand_ins=given) for probe in exam.probes]
+        exam.replies.extend(target.call(check.name, call) for call in calls)
+        finding = _compare(check, exam, oracle)
         findings.append(finding)
-        if not finding.passed and not mistakes:
+        if not finding.passed and not mistakes and not stand_ins:
             mistakes = _recognise(check, exams[: index + 1])
         if index == 0 and not finding.passed:
             findings += [Finding(e.part.name, e.part.weight, False, NOT_LOOKED_AT) for e in exams[1:]]
@@ -150,50 +168,7 @@ def _generator(seed: int, part: Part) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1009 + sum(part.name.encode()))
 
 
-def _follows(check: Check, exam: _Exam, own: Callable[..., torch.Tensor]) -> bool:
-    """Whether the results are those of the learner's own helpers, rightly put together."""
-    try:
-        expected = [own(*probe.call.args, **(probe.call.kwargs or {})) for probe in exam.probes]
-    except _Broken:
-        return False
-    values = torch.cat([result.flatten() for result in expected])
-    # helpers that do not depend on their inputs prove nothing
-    if not bool(values.isfinite().all()) or values.unique().numel() < values.numel() // 2:
-        return False
-    return all(
-        isinstance(reply, Value) and _difference(reply.result, wanted, probe.tolerance) == ""
-        for reply, wanted, probe in zip(exam.replies, expected, exam.probes, strict=True)
-    )
-
-
-def _properties_hold(check: Check, exams: list[_Exam], target: Target) -> bool:
-    """Whether the parts pass that have no single right result, and so need no oracle."""
-    for exam in exams:
-        if exam.part.holds is not None:
-            exam.replies.extend(target.call(check.name, probe.call) for probe in exam.probes)
-            if not _compare(check, exam, check.oracle).passed:
-                return False
-            exam.replies.clear()
-    return True
-
-
-def helper(target: Target, name: str) -> Callable[..., torch.Tensor]:
-    """The learner's own function ``name`` as a plain callable; only for ``Check.from_helpers``."""
-
-    def call(*args: Any, **kwargs: Any) -> torch.Tensor:
-        reply = target.call(name, Call(args, kwargs))
-        if (
-            isinstance(reply, Value)
-            and isinstance(reply.result, torch.Tensor)
-            and reply.result.is_floating_point()
-        ):
-            return reply.result.double()
-        raise _Broken
-
-    return call
-
-
-def _compare(check: Check, exam: _Exam, oracle: Callable[..., torch.Tensor]) -> Finding:
+def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected]) -> Finding:
     part, probes, replies = exam.part, exam.probes, exam.replies
     for reply in replies:
         if isinstance(reply, Failure):
@@ -203,10 +178,12 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., torch.Tensor]) -> 
         problem = part.holds(results)
         return Finding(part.name, part.weight, not problem, problem)
     for probe, result in zip(probes, results, strict=True):
-        expected = _expected(probe.call, oracle)
+        expected, tolerance = _expected(probe, oracle)
+        if isinstance(expected, list) and not (isinstance(result, list) and len(result) == len(expected)):
+            return Finding(part.name, part.weight, False, f"{check.name} gave no gradients")
         pairs = zip(result, expected, strict=True) if isinstance(expected, list) else [(result, expected)]
         for got, wanted in pairs:
-            problem = _difference(got, wanted, probe.tolerance)
+            problem = _difference(got, wanted, tolerance)
             if problem:
                 seen = (few(got), few(wanted)) if isinstance(got, torch.Tensor) else None
                 what = "the gradient" if isinstance(expected, list) else check.name
@@ -214,17 +191,21 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., torch.Tensor]) -> 
     return Finding(part.name, part.weight, True)
 
 
-def _expected(call: Call, oracle: Callable[..., torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
-    """The oracle's result in double precision, or its vector-Jacobian products."""
+def _expected(
+    probe: Probe, oracle: Callable[..., Expected]
+) -> tuple[torch.Tensor | list[torch.Tensor], torch.Tensor | None]:
+    """The oracle's result in double precision, or its vector-Jacobian products, and how close one must come."""
+    call = probe.call
     args = [_double(arg) for arg in call.args]
     for position in call.wrt:
         args[position].requires_grad_(True)
     result = oracle(*args, **{key: _double(arg) for key, arg in (call.kwargs or {}).items()})
-    if call.cotangent is None:
+    if isinstance(result, tuple):  # an oracle that is an estimate brings its own tolerance
         return result
-    return list(
-        torch.autograd.grad(result, [args[i] for i in call.wrt], grad_outputs=call.cotangent.double())
-    )
+    if call.cotangent is None:
+        return result, probe.tolerance
+    leaves = [args[i] for i in call.wrt]
+    return list(torch.autograd.grad(result, leaves, grad_outputs=call.cotangent.double())), probe.tolerance
 
 
 def _double(arg: Any) -> Any:

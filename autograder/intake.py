@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
+
+from autograder.wire import printable
 
 MAX_NOTEBOOK_BYTES = 20 * 2**20
 MAX_CELLS = 1000
@@ -52,7 +55,7 @@ def take_in(folder: Path, skeleton: NotebookNode, name: str) -> Intake:
         path, note = _find(folder, name)
         notes += [note] if note else []
         submitted = _parse(_read(path, MAX_NOTEBOOK_BYTES))
-        strays = [name[:80] for name in _names_in(folder) if name not in (path.name, "timestamp.txt")]
+        strays = [_shown(n) for n in _names_in(folder) if n not in (path.name, "timestamp.txt")]
     except Refused as refusal:
         return Intake(_marked(copy.deepcopy(skeleton), str(refusal), ()), str(refusal))
     if strays:
@@ -89,8 +92,10 @@ def _find(folder: Path, name: str) -> tuple[Path, str]:
         return folder / name, ""
     others = [other for other in names if other.endswith(".ipynb")]
     if len(others) == 1:
-        return folder / others[0], f"the notebook was taken from {others[0][:80]}; it should be named {name}"
-    found = f"found {', '.join(o[:80] for o in others[:5])}" if others else "there is no notebook at all"
+        return folder / others[
+            0
+        ], f"the notebook was taken from {_shown(others[0])}; it should be named {name}"
+    found = f"found {', '.join(map(_shown, others[:5]))}" if others else "there is no notebook at all"
     raise Refused(f"no notebook named {name}: {found}")
 
 
@@ -98,7 +103,7 @@ def _names_in(folder: Path) -> list[str]:
     try:
         return sorted(path.name for path in folder.iterdir())
     except OSError as error:
-        raise Refused(f"{folder.name} is not a folder that can be read ({error.strerror})") from None
+        raise Refused(f"{_shown(folder.name)} is not a folder that can be read ({error.strerror})") from None
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
@@ -107,17 +112,18 @@ def _read(path: Path, max_bytes: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if path.is_symlink():
-            raise Refused(f"{path.name} is a link to another file; hand in the file itself") from None
-        raise Refused(f"{path.name} cannot be opened ({error.strerror})") from None
+            raise Refused(f"{_shown(path.name)} is a link to another file; hand in the file itself") from None
+        raise Refused(f"{_shown(path.name)} cannot be opened ({error.strerror})") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Refused(f"{_shown(path.name)} is not a file")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path.name} is not a file")
-        if status.st_size > max_bytes:
-            raise Refused(
-                f"{path.name} has {status.st_size:,} bytes; at most {max_bytes:,} are read: clear its outputs"
-            )
-        return file.read(max_bytes + 1)
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise Refused(
+            f"{_shown(path.name)} has more than {max_bytes:,} bytes: clear its outputs and save it again"
+        )
+    return content
 
 
 def _parse(content: bytes) -> list[dict[str, Any]]:
@@ -162,13 +168,13 @@ def _plain(cell: dict[str, Any]) -> dict[str, Any]:
         "code": cell.get("cell_type") == "code",
         "id": cell.get("id") if isinstance(cell.get("id"), str) else "",
         "grade_id": grade_id if isinstance(grade_id, str) else "",
-        # surrogates and NUL would upset those who read the notebook later
-        "source": _printable(source) if isinstance(source, str) else "",
+        "source": printable(source) if isinstance(source, str) else "",
     }
 
 
-def _printable(source: str) -> str:
-    return source.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+def _shown(name: str) -> str:
+    """A file name that is safe to print, to store and to show on a page."""
+    return re.sub(r"[^\w .()+-]", "?", name.encode("utf-8", "replace").decode())[:80]
 
 
 def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tuple[NotebookNode, list[str]]:
@@ -198,6 +204,11 @@ def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tupl
     missing = [
         gid for gid, i in place_of_grade_id.items() if _is_solution(rebuilt.cells[i]) and i not in filled
     ]
+    for grade_id in missing:
+        # the released stub would come after the learner's own definition, wherever that is, and undo it
+        rebuilt.cells[
+            place_of_grade_id[grade_id]
+        ].source = "# this cell was not in the notebook that was handed in"
     cells = list(own.get(-1, []))
     for i, cell in enumerate(rebuilt.cells):
         cells += [cell, *own.get(i, [])]

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
+from autograder.apart import grade_apart
 from autograder.gradebook import require_gradebook
-from autograder.grading import grade_notebook
 from autograder.intake import Intake, hand_in_time, record_of, take_in
 from autograder.wall import require_wall
 from vae_ref.errors import CourseError
@@ -85,8 +86,15 @@ class Autograde(StockAutograde):
         folders = sorted(glob.glob(pattern))  # noqa: PTH207  (the pattern is absolute)
         for folder in tqdm(folders, desc="intake", unit="hand-in", disable=len(folders) < 20):
             match = re.fullmatch(submitted, folder)
-            if match is not None:
+            if match is None:
+                continue
+            try:
                 self._rebuild(Path(folder), match["student"], skeletons)
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # a name that no file can have, say: nobody else may suffer
+                self.log.error("Hand-in of %r cannot be taken in: %s", match["student"], type(error).__name__)
         super().init_notebooks()
 
     def _rebuild(self, folder: Path, student: str, skeletons: dict[str, NotebookNode]) -> None:
@@ -126,9 +134,8 @@ class Judge(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill in the outputs of all cells; only check cells get points."""
         about = resources["nbgrader"]
-        grade_notebook(
-            nb, about["assignment"], about["student"], hidden=(Path.cwd(),)
-        )  # nbgrader works in the course
+        # nbgrader works in the course's folder, which nobody inside needs to see
+        nb.cells = grade_apart(nb, about["assignment"], about["student"], (Path.cwd(),)).cells
         return nb, resources
 
 
@@ -149,8 +156,7 @@ class RecordReasons(NbGraderPreprocessor):
                         about["assignment"],
                         about["student"],
                     )
-                    comment.auto_comment = (
-                        f"Not graded: {refused}." if refused else f"Note: {'; '.join(notes)}."
-                    )
+                    said = f"Not graded: {refused}." if refused else f"Note: {'; '.join(notes)}."
+                    comment.auto_comment = escape(said, quote=False)  # the feedback page shows it as Markdown
                 gradebook.db.commit()
         return nb, resources

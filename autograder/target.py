@@ -6,7 +6,7 @@ import contextlib
 import io
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,17 +35,40 @@ Reply = Value | Failure
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """An arbitrary function that takes the place of a learner's helper during a call.
+
+    It tells whether a function puts its helpers together rightly, whatever the learner's own helpers are worth, and it
+    gives nothing away: it is no answer to anything.
+    """
+
+    arguments: tuple[str, ...]  # names, in order
+    over_last: bool  # whether to sum over the last dimension only, or over all but the first
+    seed: int
+
+    def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        values = {**dict(zip(self.arguments, args, strict=False)), **kwargs}
+        weights = torch.rand(len(self.arguments), generator=torch.Generator().manual_seed(self.seed)) + 0.5
+        total: Any = 0.3
+        for name, weight in zip(self.arguments, weights.tolist(), strict=True):
+            total = total + weight * values[name]
+        mixed = torch.tanh(total) + 0.1 * total
+        return mixed.sum(dim=-1) if self.over_last else mixed.flatten(1).sum(dim=1)
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of a learner's function, and what to bring back.
 
     With a ``cotangent`` the reply is the list of vector-Jacobian products with respect to the tensors at the positions
-    ``wrt``, else it is the function's result.
+    ``wrt``, else it is the function's result. ``stand_ins`` replace global functions of these names meanwhile.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
     wrt: tuple[int, ...] = ()
     cotangent: torch.Tensor | None = None
+    stand_ins: Mapping[str, StandIn] | None = None
 
 
 class Target(Protocol):
@@ -73,18 +96,35 @@ def answer(function: Any, call: Call) -> Reply:
     """Call ``function`` and catch whatever it raises. Runs beside the learner's code, never trusted."""
     inputs = [_fresh(arg) for arg in call.args]
     keywords = {key: _fresh(arg) for key, arg in (call.kwargs or {}).items()}
-    for position in call.wrt:
-        inputs[position].requires_grad_(True)
+    leaves = [inputs[position].requires_grad_(True) for position in call.wrt]
     try:
-        # a learner's own prints and warnings are not part of the verdict
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # a learner's own prints and warnings are not part of the verdict, nor is a no_grad left on elsewhere
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
-            result = function(*inputs, **keywords)
+            for position in call.wrt:
+                inputs[position] = inputs[
+                    position
+                ].clone()  # as in training: no leaf, so it may be changed in place
+            with _replaced(getattr(function, "__globals__", {}), call.stand_ins or {}):
+                result = function(*inputs, **keywords)
             if call.cotangent is not None:
-                return _vector_jacobian_products(result, [inputs[i] for i in call.wrt], call.cotangent)
+                return _vector_jacobian_products(result, leaves, call.cotangent)
     except Exception as error:
         return Failure(type(error).__name__, str(error)[:500], _learners_line(error))
     return Value(_detached(result))
+
+
+@contextlib.contextmanager
+def _replaced(namespace: dict[str, Any], others: Mapping[str, Any]) -> Iterator[None]:
+    """Let names stand for other things for a while."""
+    before = {name: namespace[name] for name in others if name in namespace}
+    namespace.update(others)
+    try:
+        yield
+    finally:
+        for name in others:
+            namespace.pop(name, None)
+        namespace.update(before)
 
 
 def _vector_jacobian_products(result: Any, inputs: Sequence[torch.Tensor], cotangent: torch.Tensor) -> Reply:

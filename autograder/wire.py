@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 MAX_BYTES = 64 * 2**20  # of one message: ten million floats and room to spare
 MAX_TENSORS = 256
+DTYPES = {"F16", "BF16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "BOOL"}
 MAX_TENSOR_DIMS = 8
 MAX_DEPTH = 8
 MAX_TREE_CHARACTERS = 200_000
@@ -36,7 +37,7 @@ class Seed:
 
 # what a parser may raise on bytes made to upset it
 _PARSER_ERRORS = (
-    SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError, MemoryError
+    SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ArithmeticError, MemoryError
 )  # fmt: skip
 
 
@@ -56,47 +57,49 @@ def write(path: Path, tree: Tree) -> None:
 
 
 def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
-    """The tree at ``path``, which may have been written by a hostile process.
+    """The tree at ``path``, which may have been written, and may still be changed, by a hostile process.
 
     Raises:
         WireError: the file is missing, a link, not a regular file, too large, or not a message.
     """
-    handle = _open_plain_file(path, max_bytes)
+    # a copy: a mapped file that its writer cuts short would kill this process
+    content = _read_plain_file(path, max_bytes)
     try:
-        # through the descriptor: the name could be exchanged between the look and the read
-        with safe_open(f"/proc/self/fd/{handle}", framework="pt") as file:
-            text = (file.metadata() or {}).get("tree", "")
-            names = list(file.keys())
-            if len(text) > MAX_TREE_CHARACTERS or len(names) > MAX_TENSORS:
-                raise WireError(f"the reply is too complex: {len(text)} characters, {len(names)} tensors")
-            tensors = {}
-            for name in names:
-                shape = file.get_slice(name).get_shape()
-                if len(shape) > MAX_TENSOR_DIMS:
-                    raise WireError(
-                        f"a tensor has {len(shape)} dimensions; at most {MAX_TENSOR_DIMS} are read"
-                    )
-                tensors[name] = file.get_tensor(name)
-            return _unpack(json.loads(text), tensors, 0)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        text = header.pop("__metadata__")["tree"]
+        if len(text) > MAX_TREE_CHARACTERS or len(header) > MAX_TENSORS:
+            raise WireError(f"the reply is too complex: {len(text)} characters, {len(header)} tensors")
+        for entry in header.values():
+            if entry["dtype"] not in DTYPES or len(entry["shape"]) > MAX_TENSOR_DIMS:
+                raise WireError(
+                    f"a tensor of type {entry['dtype']!s:.20} with {len(entry['shape'])} dimensions"
+                )
+        return _unpack(json.loads(text), load(content), 0)
     except WireError:
         raise
     except _PARSER_ERRORS as error:
         raise WireError(f"the reply could not be read ({type(error).__name__})") from None
-    finally:
-        os.close(handle)
 
 
-def _open_plain_file(path: Path, max_bytes: int) -> int:
-    """A descriptor of ``path``, which must be a regular file of at most ``max_bytes``, and no link."""
+def _read_plain_file(path: Path, max_bytes: int) -> bytes:
+    """The content of ``path``, which must be a regular file of at most ``max_bytes``, and no link."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise WireError(f"there is no reply to read ({error.strerror})") from None
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise WireError(f"the reply is not a plain file of at most {max_bytes:,} bytes")
-    return handle
+        raise WireError("the reply is not a plain file")
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise WireError(f"the reply has more than {max_bytes:,} bytes; at most that many are read")
+    return content
+
+
+def printable(text: str) -> str:
+    """``text`` without what no file and no database can hold: NUL and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _pack(node: Tree, tensors: dict[str, torch.Tensor], depth: int) -> Any:
@@ -128,7 +131,7 @@ def _unpack(node: Any, tensors: dict[str, torch.Tensor], depth: int) -> Tree:
         raise WireError("the reply has no known form")
     ((kind, content),) = node.items()
     if kind == "plain" and (content is None or type(content) in (bool, int, str)):
-        return content
+        return printable(content) if isinstance(content, str) else content
     if kind == "float" and type(content) is str:
         return float.fromhex(content)
     if kind == "seed" and type(content) is int:

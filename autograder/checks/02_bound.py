@@ -9,7 +9,7 @@ limit ignores, leaves the rate below 1e-6.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,14 +17,15 @@ from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 from torch.distributions import kl_divergence as exact_kl
 
-from autograder.checking import Check, Misconception, Part, Probe, helper
-from autograder.target import Call, Target
+from autograder.checking import Check, Misconception, Part, Probe
+from autograder.target import Call, StandIn
 from autograder.wire import Seed
 from vae_ref import bound
 
 LOG_2PI = math.log(2 * math.pi)
 NUM_SAMPLES = 4096
 STANDARD_ERRORS = 6.5
+NUM_EQUAL = 1000
 
 
 # ---- what the learner's functions are compared with ---------------------------------------------------------------
@@ -88,13 +89,13 @@ def _log_normal_value(g: Generator) -> list[Probe]:
 
 def _log_normal_edges(g: Generator) -> list[Probe]:
     mu, logvar = _codes(g, 4, 3)
-    narrow = torch.full((2, 3), -14.0)
+    narrow = torch.full((2, 3), -12.0)
     return [
         Probe(Call((_randn(g, 1, 6), *_codes(g, 1, 6))), "a single point"),
         Probe(Call((_randn(g, 5, 1), *_codes(g, 5, 1))), "one number a point"),
         Probe(Call((_randn(g, 4, 3).double(), mu.double(), logvar.double())), "float64"),
-        Probe(Call((mu[:2] + 1e-3 * _randn(g, 2, 3), mu[:2], narrow)), "a variance of exp(−14)"),
-        Probe(Call((20 * _randn(g, 2, 3), mu[:2], -2 * narrow)), "a variance of exp(28)"),
+        Probe(Call((mu[:2] + 1e-3 * _randn(g, 2, 3), mu[:2], narrow)), "a variance of exp(−12)"),
+        Probe(Call((20 * _randn(g, 2, 3), mu[:2], -2 * narrow)), "a variance of exp(24)"),
     ]
 
 
@@ -143,19 +144,29 @@ def _monte_carlo_edges(g: Generator) -> list[Probe]:
 def _monte_carlo_noise(g: Generator) -> list[Probe]:
     mu, logvar = torch.ones(6, 2), torch.ones(6, 2)
     calls = [Call((mu, logvar, 3), {"generator": Seed(seed)}) for seed in (5, 5, 6)]
-    return [Probe(call, "three samples") for call in (*calls, Call((mu, logvar, 1)), Call((mu, logvar, 1)))]
+    calls += [Call((mu, logvar, 1)), Call((mu, logvar, 1))]
+    calls += [Call((torch.ones(NUM_EQUAL, 2), torch.ones(NUM_EQUAL, 2), 3), {"generator": Seed(7)})]
+    return [Probe(call, "few samples") for call in calls]
 
 
 def _noise_is_fresh(results: list[Any]) -> str:
-    if not all(isinstance(r, Tensor) and r.shape == (6,) for r in results):
+    shapes = [(6,)] * 5 + [(NUM_EQUAL,)]
+    if not all(
+        isinstance(r, Tensor) and r.shape == shape and r.is_floating_point()
+        for r, shape in zip(results, shapes, strict=True)
+    ):
         return "Asked for few samples, kl_monte_carlo returned something else than one number for each image."
-    same, again, other, free, free_again = results
+    same, again, other, free, free_again, many = (r.double() for r in results)
     if not torch.equal(same, again):
         return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
     if torch.equal(same, other) or torch.equal(free, free_again):
         return "Two calls with different noise agree: draw new noise in each call."
     if same.unique().numel() < 6:
         return "Six equal images got equal estimates: each image needs noise of its own."
+    # estimates may vary less than plain ones (antithetic samples do), but a mean of three samples does vary
+    standard_error = float(_kl_standard_error(torch.ones(1, 2), torch.ones(1, 2), 3))
+    if not 0.2 < float(many.std()) / standard_error < 1.6:
+        return "With three samples, the estimates of equal images do not spread as means of three samples of q do."
     return ""
 
 
@@ -399,17 +410,17 @@ def _kl_of_pairs(mu: Tensor, logvar: Tensor, num_samples: int, generator: Genera
     return (0.5 * (z**2 - eps**2 - logvar[..., None])).sum(1).mean(-1)
 
 
-def _monte_carlo_of(target: Target) -> Callable[..., Tensor]:
-    """kl_monte_carlo made from the learner's own log_normal."""
-    log_normal = helper(target, "log_normal")
+def _monte_carlo_of(helpers: Mapping[str, StandIn]) -> Callable[..., Any]:
+    """What kl_monte_carlo estimates when another function stands in for log_normal, with its tolerance."""
+    log_normal = helpers["log_normal"]
 
-    def estimate(mu: Tensor, logvar: Tensor, num_samples: int, generator: Any = None) -> Tensor:
-        count, (batch, dims) = 4 * num_samples, mu.shape
-        z = mu + (0.5 * logvar).exp() * torch.randn(count, batch, dims)
-        zero = torch.zeros(count * batch, dims)
-        flat = [t.expand(count, batch, dims).reshape(-1, dims) for t in (z, mu, logvar)]
-        terms = log_normal(*flat) - log_normal(flat[0], zero, zero)
-        return terms.reshape(count, batch).mean(0) if terms.shape == (count * batch,) else terms
+    def estimate(mu: Tensor, logvar: Tensor, num_samples: int, generator: Any = None) -> tuple[Tensor, Tensor]:
+        count = 16 * num_samples
+        z = mu + (0.5 * logvar).exp() * torch.randn(count, *mu.shape, dtype=mu.dtype)
+        zero = torch.zeros_like(mu)
+        terms = log_normal(z, mu, logvar) - log_normal(z, zero, zero)
+        standard_error = terms.std(0) * (1 / num_samples + 1 / count) ** 0.5
+        return terms.mean(0), STANDARD_ERRORS * standard_error + 1e-3
 
     return estimate
 
@@ -460,6 +471,9 @@ KL_MONTE_CARLO = Check(
            _sampled_kl(mu, logvar, num_samples, generator, torch.rand)[1].mean(0)),
         _m("kl-mc-shared-noise", "kl-monte-carlo", "all images share the same noise.", _shared_noise),
         _m("kl-mc-fixed-seed", "kl-monte-carlo", "the noise is seeded inside the function.", _fixed_seed),
+        _m("kl-mc-closed-form", "kl-monte-carlo", "noise is added to the closed form, but nothing is sampled from q.",
+           lambda mu, logvar, num_samples, generator=None:
+           bound.kl_divergence(mu, logvar) + 1e-4 * torch.randn(len(mu), generator=generator)),
         _m("kl-mc-ignores-generator", "kl-monte-carlo", "the generator that is passed in is not used.",
            lambda mu, logvar, num_samples, generator=None: bound.kl_monte_carlo(mu, logvar, num_samples)),
     ),
@@ -469,7 +483,8 @@ KL_MONTE_CARLO = Check(
             _sampled_kl(mu, logvar, 1, generator)[1][0] for _ in range(num_samples)]).mean(0),
         _kl_of_pairs,
     ),
-    from_helpers=_monte_carlo_of,
+    helpers={"log_normal": (("x", "mu", "logvar"), True)},
+    of_helpers=_monte_carlo_of,
 )
 
 
@@ -574,13 +589,14 @@ def _elbo_like(combine: Callable[[Tensor, Tensor, float, Tensor], Tensor]) -> Ca
     return variant
 
 
-def _elbo_of(target: Target) -> Callable[..., Tensor]:
-    """elbo made from the learner's own reconstruction_log_likelihood and kl_divergence."""
-    reconstruction = helper(target, "reconstruction_log_likelihood")
-    kl = helper(target, "kl_divergence")
+def _elbo_of(helpers: Mapping[str, StandIn]) -> Callable[..., Tensor]:
+    """The bound when other functions stand in for its two terms."""
 
-    def combined(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, sigma: float = 1.0, beta: float = 1.0) -> Tensor:
-        return reconstruction(x, x_hat, sigma) - beta * kl(mu, logvar)
+    def combined(
+        x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, sigma: float = 1.0, beta: float = 1.0
+    ) -> Tensor:
+        reconstruction = helpers["reconstruction_log_likelihood"](x, x_hat, sigma)
+        return reconstruction - beta * helpers["kl_divergence"](mu, logvar)
 
     return combined
 
@@ -641,7 +657,11 @@ ELBO = Check(
         lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: -(
             beta * bound.kl_divergence(mu, logvar) - bound.reconstruction_log_likelihood(x, x_hat, sigma)),
     ),
-    from_helpers=_elbo_of,
+    helpers={
+        "reconstruction_log_likelihood": (("x", "x_hat", "sigma"), False),
+        "kl_divergence": (("mu", "logvar"), False),
+    },
+    of_helpers=_elbo_of,
 )
 
 CHECKS = (LOG_NORMAL, KL_DIVERGENCE, KL_MONTE_CARLO, RECONSTRUCTION, ELBO)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -23,14 +22,17 @@ from nbformat import NotebookNode
 
 from autograder.target import Call, Failure, Reply, Value
 from autograder.wall.limits import Limits
-from autograder.wall.outputs import Outputs
+from autograder.wall.outputs import Budget, Outputs
 from autograder.wall.sandbox import WallError, command, learner_uid
 from autograder.wire import WireError, read, write
 
-MAX_MESSAGE_BYTES = 64 * 2**20
+MAX_MESSAGE_BYTES = 8 * 2**20
 MAX_WAITING_MESSAGES = 8
 GRACE_SECONDS = 3.0  # what an interrupted kernel gets to stop, and a finished one to say its last words
 POLL_SECONDS = 0.25
+FOLDERS = Path("/tmp")  # ipc socket paths must be short, so not wherever TMPDIR points
+SEND_MILLISECONDS = 2000
+MAX_OUTBOX_ENTRIES = 64
 SAY_GONE = {
     "ended": "the process that runs your code ended before this check could",
     "timeout": "a cell did not end within its time and could not be interrupted",
@@ -49,6 +51,19 @@ class CellRun:
     reason: str = ""  # why it did not finish
 
 
+def folder_prefix(process: int) -> str:
+    """How the names of a process's folders begin."""
+    return f"wall-{process}-"
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove what a learner's process left, however deeply it is nested and whatever its permissions."""
+    for command_line in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        subprocess.run(
+            [*command_line, "--", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        )
+
+
 class WalledKernel:
     """A kernel behind the wall for one submission; use it as a context manager.
 
@@ -63,11 +78,11 @@ class WalledKernel:
         self._limits = limits or Limits()
         self._hidden = hidden
         self._calls = 0
+        self._budget = Budget(self._limits)
         self.gone = ""  # why the kernel answers no more, once it does not
 
     def __enter__(self) -> WalledKernel:
-        # ipc socket paths must be short, so the folder is not wherever TMPDIR points
-        self._folder = Path(tempfile.mkdtemp(prefix="wall-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=FOLDERS))
         try:
             self._start()
         except BaseException:
@@ -103,11 +118,13 @@ class WalledKernel:
             stdout=subprocess.DEVNULL,
             stderr=self._log,
             cwd="/",
+            env={"PATH": os.defpath},  # bubblewrap's own environment can be read inside
         )
         self._context = zmq.Context()
         self._context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
         self._context.setsockopt(zmq.RCVHWM, MAX_WAITING_MESSAGES)
         self._context.setsockopt(zmq.LINGER, 0)
+        self._context.setsockopt(zmq.SNDTIMEO, SEND_MILLISECONDS)  # to a kernel that closed its sockets
         self._context.setsockopt(zmq.RECONNECT_IVL, -1)  # a socket put in the place of ours is never called
         self._wait_for_sockets(ports)
         self._client = BlockingKernelClient(context=self._context)
@@ -119,7 +136,9 @@ class WalledKernel:
         except RuntimeError as error:
             raise WallError(f"the kernel behind the wall does not answer: {error}") from None
         prepared = self._execute(
-            "import sys; sys.path[:0] = ['/course']; import agent", self._limits.start_seconds, silent=True
+            "import sys; sys.path[:0] = ['/course']; import agent; agent.prepare()",
+            self._limits.start_seconds,
+            silent=True,
         )
         if prepared.status != "ok":
             said = " ".join(str(output.get("evalue", "")) for output in prepared.outputs)
@@ -148,7 +167,7 @@ class WalledKernel:
             self._process.wait()
         if hasattr(self, "_log"):
             self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
 
     def run(self, source: str) -> CellRun:
         """Run one cell of the notebook."""
@@ -166,6 +185,10 @@ class WalledKernel:
             "kwargs": dict(call.kwargs or {}),
             "wrt": list(call.wrt),
             "cotangent": call.cotangent,
+            "stand_ins": {
+                helper: [list(s.arguments), s.over_last, s.seed]
+                for helper, s in (call.stand_ins or {}).items()
+            },
         }
         write(self._inbox / f"call-{number}.safetensors", request)
         run = self._execute(f"__import__('agent').serve({number})", self._limits.call_seconds, silent=True)
@@ -193,18 +216,26 @@ class WalledKernel:
 
     def _execute(self, source: str, seconds: float, silent: bool = False) -> CellRun:
         """Run ``source`` and wait for its end, at most ``seconds`` and a short grace."""
-        outputs = Outputs(self._limits)
+        outputs = Outputs(self._limits, self._budget)
+        if time.monotonic() >= self._deadline:
+            self._end("total")
         if self.gone:
             return CellRun("gone", [], SAY_GONE[self.gone])
         end = min(time.monotonic() + seconds, self._deadline)
-        message = self._client.execute(
-            source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
-        )
+        try:
+            message = self._client.execute(
+                source, silent=silent, store_history=not silent, allow_stdin=False, stop_on_error=False
+            )
+        except zmq.ZMQError:
+            self._end("nonsense")
+            return CellRun("gone", [], SAY_GONE[self.gone])
         status = self._wait(message, outputs, end)
         if status == "timeout":
             self._interrupt()
-            if self._wait(message, outputs, time.monotonic() + GRACE_SECONDS) == "timeout":
-                self._end("total" if end == self._deadline else "timeout")
+            if end == self._deadline:
+                self._end("total")
+            elif self._wait(message, outputs, time.monotonic() + GRACE_SECONDS) == "timeout":
+                self._end("timeout")
         if self.gone:
             return CellRun("gone", outputs.cells, SAY_GONE[self.gone])
         if status == "timeout":
@@ -256,16 +287,26 @@ class WalledKernel:
         if self._process.poll() is not None:
             self._end("ended")
             return
-        size = 0
-        with os.scandir(self._outbox) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
+        size = count = 0
+        try:
+            with os.scandir(self._outbox) as entries:
+                for count, entry in enumerate(entries, 1):
                     size += entry.stat(follow_symlinks=False).st_size
+                    if entry.is_dir(follow_symlinks=False) or count > MAX_OUTBOX_ENTRIES:
+                        self._end("outbox")
+                        return
+        except FileNotFoundError:
+            return  # a reply that was just renamed
+        except OSError:
+            self._end("outbox")
         if size > self._limits.outbox_bytes:
             self._end("outbox")
 
     def _interrupt(self) -> None:
-        self._client.control_channel.send(self._client.session.msg("interrupt_request", {}))
+        try:
+            self._client.control_channel.send(self._client.session.msg("interrupt_request", {}))
+        except zmq.ZMQError:
+            self._end("nonsense")
 
     def _end(self, reason: str) -> None:
         if not self.gone:

@@ -19,4 +19,7 @@ class Limits:
     processes: int = 256
     output_characters: int = 20_000  # text that one cell may show
     output_images: int = 8
+    outputs: int = 100  # pieces of output that one cell may show
     image_bytes: int = 2 * 2**20
+    all_characters: int = 400_000  # text of all cells together
+    all_image_bytes: int = 32 * 2**20  # pictures of all cells together

@@ -12,22 +12,32 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from autograder.wall.limits import Limits
+from autograder.wire import printable
 
-MAX_PIXELS = 16_000_000
+MAX_PIXELS = 4_000_000
+
+
+class Budget:
+    """What all cells of a submission may still show together."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.characters = limits.all_characters
+        self.image_bytes = limits.all_image_bytes
 
 
 class Outputs:
     """Collects the messages of one cell: text and pictures only, up to the limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, budget: Budget) -> None:
         self._limits = limits
+        self._budget = budget
         self._characters_left = limits.output_characters
         self._images_left = limits.output_images
         self.cells: list[NotebookNode] = []
 
     def add(self, kind: str, content: Any) -> None:
         """Take in a message of the kernel; whatever is not text or a PNG picture is dropped."""
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or len(self.cells) >= self._limits.outputs:
             return
         if kind == "stream":
             name = "stderr" if content.get("name") == "stderr" else "stdout"
@@ -43,11 +53,13 @@ class Outputs:
 
     def _take(self, text: Any) -> str:
         """The part of ``text`` that the cell may still show."""
-        if not isinstance(text, str) or self._characters_left <= 0:
+        room = min(self._characters_left, self._budget.characters)
+        if not isinstance(text, str) or room <= 0:
             return ""
-        taken = text[: self._characters_left]
+        taken = printable(text[:room])
         self._characters_left -= len(text)
-        return taken if self._characters_left >= 0 else taken + "\n… the rest of the output was cut off"
+        self._budget.characters -= len(taken)
+        return taken if len(text) <= room else taken + "\n… the rest of the output was cut off"
 
     def _add_text(self, name: str, text: Any) -> None:
         taken = self._take(text)
@@ -63,7 +75,10 @@ class Outputs:
         taken = self._take("\n".join(trace))
         self.cells.append(
             nbformat.v4.new_output(
-                "error", ename=str(name)[:200], evalue=str(value)[:2000], traceback=taken.split("\n")
+                "error",
+                ename=self._take(str(name)[:200]),
+                evalue=self._take(str(value)[:2000]),
+                traceback=taken.split("\n"),
             )
         )
 
@@ -91,5 +106,9 @@ class Outputs:
                 image.convert("RGBA").save(drawn, "PNG")
         except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return ""
+        size = len(drawn.getvalue())
+        if size > min(self._limits.image_bytes, self._budget.image_bytes):
+            return ""
+        self._budget.image_bytes -= size
         self._images_left -= 1
         return base64.b64encode(drawn.getvalue()).decode()

@@ -19,6 +19,7 @@ OPEN_MODULES = ("__init__.py", "errors.py", "figures.py")
 # what the part of this package that runs behind the wall needs
 INSIDE = Path(__file__).parent / "inside"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
+PREFIXES = (sys.base_prefix, sys.prefix)
 # a root grader becomes such a user behind the wall: no account and no running process has one of these numbers
 FIRST_LEARNER_UID = 1_879_000_000
 
@@ -45,6 +46,7 @@ def require_wall() -> str:
         capture_output=True,
         text=True,
         timeout=30,
+        env={"PATH": os.defpath},
     )
     if trial.returncode != 0:
         reason = trial.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -103,17 +105,22 @@ def command(
     args += ["--perms", "0777", "--dir", "/home/learner"]
     packages = [Path(p.__file__ or "").resolve().parent for p in (autograder, vae_ref)]
     checkouts = [package.parent for package in packages if (package.parent / "pyproject.toml").exists()]
-    covered = tuple(path for path in (*hidden, *checkouts) if _inside_any(path, SYSTEM_FOLDERS))
+    secret = (*hidden, *checkouts)
+    covered = tuple(path for path in secret if _inside_any(path, SYSTEM_FOLDERS))
     for path in covered:
-        args += ["--tmpfs", str(path)]
-    for prefix in dict.fromkeys((sys.base_prefix, sys.prefix)):
+        args += _cover(path)
+    for prefix in dict.fromkeys(PREFIXES):
         if not _inside_any(Path(prefix), SYSTEM_FOLDERS) or _inside_any(Path(prefix), covered):
             args += [*_parents(prefix), "--ro-bind", prefix, prefix]
-    for package in packages:  # an installed course lies among the libraries: cover it
-        if _inside_any(package, (sys.base_prefix, sys.prefix, *SYSTEM_FOLDERS)):
-            args += ["--tmpfs", str(package)]
+    # an installed course lies among the libraries, and some keep their work there
+    for path in (*packages, *(s for s in secret if not any(_inside_any(Path(p), (s,)) for p in PREFIXES))):
+        if _inside_any(path, PREFIXES) or (path in packages and _inside_any(path, SYSTEM_FOLDERS)):
+            args += _cover(path)
     args += _course_files(chapter)
-    args += ["--ro-bind", str(inbox), "/inbox", "--bind", str(outbox), "/outbox", "--remount-ro", "/"]
+    args += ["--ro-bind", str(inbox), "/inbox", "--bind", str(outbox), "/outbox"]
+    covers = [args[i + 1] for i, arg in enumerate(args) if arg == "--tmpfs" and args[i - 1] == "65536"]
+    for path_inside in (*covers, "/dev", "/"):
+        args += ["--remount-ro", path_inside]
     for name, value in _environment().items():
         args += ["--setenv", name, value]
     args += ["--"]
@@ -129,6 +136,11 @@ def command(
         ]
     # -I: no user site, no PYTHON* variables, and the working folder is not importable first
     return [*args, sys.executable, "-I", "/course/start.py"]
+
+
+def _cover(path: Path) -> list[str]:
+    """Hide a folder behind an empty one."""
+    return ["--size", "65536", "--tmpfs", str(path)]
 
 
 def _course_files(chapter: int) -> list[str]:
@@ -158,6 +170,7 @@ def _environment() -> dict[str, str]:
     return {
         "HOME": "/home/learner",
         "USER": "learner",
+        "TORCHDYNAMO_DISABLE": "1",  # torch.compile would take longer than a check may
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

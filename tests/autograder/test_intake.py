@@ -137,7 +137,17 @@ def test_a_deleted_solution_is_named(tmp_path, skeleton, answered) -> None:
     answered.cells.remove(cell_of(answered, "elbo"))
     taken = take_in(hand_in(tmp_path, answered), skeleton, NAME)
     assert taken.notes == ("not found in the notebook: the cells for elbo",)
-    assert "NotImplementedError" in cell_of(taken.notebook, "elbo").source
+    # the stub must not undo a definition that the learner has in another cell
+    assert "def elbo" not in cell_of(taken.notebook, "elbo").source
+
+
+@pytest.mark.parametrize(
+    "name", ["<img src=x onerror=alert(1)>", "\x1b[31mred\n", "\udcffbad.txt", "x" * 200]
+)
+def test_names_of_files_are_harmless_in_notes(tmp_path, skeleton, answered, name: str) -> None:
+    (hand_in(tmp_path, answered) / name).write_text("")
+    (note,) = take_in(tmp_path, skeleton, NAME).notes
+    assert not set(note) & set("<>\x1b\n\udcff") and len(note) < 200
 
 
 @pytest.mark.parametrize(
@@ -152,7 +162,7 @@ def test_a_deleted_solution_is_named(tmp_path, skeleton, answered) -> None:
         (b'{"cells": {}}', "no list of cells"),
         (b"[" * 200_000, "nested"),
         (b"PK\x03\x04", "not a notebook"),
-        (b" " * (MAX_NOTEBOOK_BYTES + 1), "at most"),
+        (b" " * (MAX_NOTEBOOK_BYTES + 1), "more than"),
         (json.dumps({"cells": [{}] * (MAX_CELLS + 1)}).encode(), "cells"),
         (json.dumps({"cells": [{"source": "x" * (MAX_SOURCE_CHARACTERS + 1)}]}).encode(), "source"),
     ],
@@ -177,6 +187,8 @@ def test_links_are_refused_and_never_followed(tmp_path, skeleton, answered) -> N
     (tmp_path / "c").mkdir()
     os.mkfifo(tmp_path / "c" / NAME)
     assert "not a file" in take_in(tmp_path / "c", skeleton, NAME).refused
+    (tmp_path / "e" / NAME).mkdir(parents=True)
+    assert "not a file" in take_in(tmp_path / "e", skeleton, NAME).refused
     (tmp_path / "learner").symlink_to(tmp_path)
     assert "link" in take_in(tmp_path / "learner" / "elsewhere", skeleton, NAME).refused
     (tmp_path / "d").write_text("a file where a folder belongs")

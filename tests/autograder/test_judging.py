@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 from autograder import check
 from autograder.checking import Verdict, judge
 from autograder.checks import checks_of
-from autograder.target import LocalTarget
+from autograder.target import Call, Failure, LocalTarget, Value
 from autograder.verdict import as_html, as_record, as_text
 from vae_ref import bound
 
@@ -91,9 +92,14 @@ def test_an_exception_is_shown_with_the_line_that_raised_it() -> None:
     assert "RuntimeError" in text and "mu @ logvar" in text
 
 
+def rebound(function: types.FunctionType, namespace: dict[str, object]) -> types.FunctionType:
+    """The function as if it had been written in another notebook."""
+    return types.FunctionType(function.__code__, namespace, None, function.__defaults__)
+
+
 def test_a_wrong_helper_costs_its_own_points_only() -> None:
     def own_elbo(x, x_hat, mu, logvar, sigma=1.0, beta=1.0):
-        return bound.reconstruction_log_likelihood(x, x_hat, sigma) - beta * wrong_kl(mu, logvar)
+        return reconstruction_log_likelihood(x, x_hat, sigma) - beta * kl_divergence(mu, logvar)  # noqa: F821
 
     def wrong_kl(mu: Tensor, logvar: Tensor) -> Tensor:
         return 2 * bound.kl_divergence(mu, logvar)
@@ -102,32 +108,90 @@ def test_a_wrong_helper_costs_its_own_points_only() -> None:
         "kl_divergence": wrong_kl,
         "reconstruction_log_likelihood": bound.reconstruction_log_likelihood,
     }
-    verdict = verdict_on("elbo", own_elbo, **helpers)
+    namespace = {**helpers, "elbo": rebound(own_elbo, helpers)}
+    verdict = judge(BOUND["elbo"], LocalTarget(namespace), 4, seed=0)
     assert verdict.passed and "not right yet" in as_text(verdict)
-    assert not verdict_on("elbo", own_elbo).passed  # without the helpers there is nothing that explains it
 
 
-@pytest.mark.parametrize("constant", [0.0, float("nan")])
-def test_empty_helpers_do_not_make_an_empty_bound_right(constant: float) -> None:
-    def flat(*args: Tensor) -> Tensor:
-        return torch.full((args[0].shape[0],), constant)
+NONSENSE = {
+    "adds what is zero anyway": """
+def kl_divergence(mu, logvar): return torch.zeros(mu.shape[0])
+def reconstruction_log_likelihood(x, x_hat, sigma): return -((x - x_hat) ** 2).flatten(1).mean(1)
+def elbo(x, x_hat, mu, logvar, sigma=1.0, beta=1.0):
+    return reconstruction_log_likelihood(x, x_hat, sigma) + kl_divergence(mu, logvar)
+""",
+    "agrees with empty helpers": """
+def kl_divergence(mu, logvar): return torch.zeros(mu.shape[0])
+def reconstruction_log_likelihood(x, x_hat, sigma): return x.flatten(1).sum(1)
+def elbo(x, x_hat, mu, logvar, sigma=1.0, beta=1.0): return x.flatten(1).sum(1)
+""",
+    "samples nothing": """
+def log_normal(x, mu, logvar): return mu.sum(1)
+def kl_monte_carlo(mu, logvar, num_samples, generator=None):
+    return mu.sum(1) + 1e-4 * torch.randn(mu.shape[0], generator=generator)
+""",
+}
 
-    verdict = verdict_on(
-        "elbo",
-        lambda x, x_hat, mu, logvar, sigma=1.0, beta=1.0: flat(x),
-        kl_divergence=flat,
-        reconstruction_log_likelihood=flat,
-    )
-    assert verdict.score == 0
+
+@pytest.mark.parametrize("code", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_helpers_do_not_make_nonsense_right(code: str) -> None:
+    namespace: dict[str, object] = {"torch": torch}
+    exec(code, namespace)
+    name = "elbo" if "elbo" in namespace else "kl_monte_carlo"
+    assert judge(BOUND[name], LocalTarget(namespace), 4, seed=0).score == 0
 
 
-def test_a_helper_that_ignores_its_samples_does_not_excuse_missing_noise() -> None:
-    verdict = verdict_on(
-        "kl_monte_carlo",
-        lambda mu, logvar, num_samples, generator=None: mu.sum(1),
-        log_normal=lambda x, mu, logvar: mu.sum(1),
-    )
-    assert verdict.score == 0
+def test_with_a_wrong_helper_the_other_parts_are_still_examined() -> None:
+    namespace: dict[str, object] = {"torch": torch, "bound": bound}
+    code = """
+def kl_divergence(mu, logvar): return 2 * bound.kl_divergence(mu, logvar)
+def reconstruction_log_likelihood(x, x_hat, sigma): return bound.reconstruction_log_likelihood(x, x_hat, sigma)
+def elbo(x, x_hat, mu, logvar, sigma=1.0, beta=1.0):
+    return (reconstruction_log_likelihood(x, x_hat, sigma=sigma) - beta * kl_divergence(mu, logvar)).detach()
+"""
+    exec(code, namespace)
+    verdict = judge(BOUND["elbo"], LocalTarget(namespace), 4, seed=0)
+    assert {f.part: f.passed for f in verdict.findings} == {
+        "value": True,
+        "edge cases": True,
+        "gradient": False,
+    }
+    assert namespace["kl_divergence"](torch.ones(1, 1), torch.zeros(1, 1)) == 1.0  # its own again
+
+
+def test_antithetic_samples_are_samples_too() -> None:
+    def antithetic(
+        mu: Tensor, logvar: Tensor, num_samples: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        half = torch.randn((num_samples + 1) // 2, *mu.shape, generator=generator)
+        eps = torch.cat([half, -half])[:num_samples]
+        z = mu + (0.5 * logvar).exp() * eps
+        zero = torch.zeros_like(mu)
+        return (bound.log_normal(z, mu, logvar) - bound.log_normal(z, zero, zero)).mean(0)
+
+    assert verdict_on("kl_monte_carlo", antithetic).passed
+
+
+class Reply:
+    """A target that answers everything, or every gradient, with the same thing."""
+
+    def __init__(self, value: object, only_gradients: bool = False) -> None:
+        self.value, self.only_gradients = value, only_gradients
+
+    def call(self, name: str, call: Call) -> Value | Failure:
+        """The forged reply."""
+        if self.only_gradients and call.cotangent is None:
+            return LocalTarget({name: getattr(bound, name)}).call(name, call)
+        return Value(self.value)
+
+
+@pytest.mark.parametrize("value", [5, [], None, [None], ["x", 1.0], [torch.zeros(1)], {"a": 1}, True])
+@pytest.mark.parametrize("name", list(BOUND))
+def test_forged_replies_are_wrong_and_nothing_worse(name: str, value: object) -> None:
+    assert judge(BOUND[name], Reply(value), 4, seed=0).score == 0
+    verdict = judge(BOUND[name], Reply(value, only_gradients=True), 4, seed=0)
+    assert all(f.passed for f in verdict.findings if f.part != "gradient")
+    assert not any(f.passed for f in verdict.findings if f.part == "gradient")
 
 
 def test_the_same_seed_gives_the_same_verdict() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -33,16 +34,13 @@ def said(kernel: WalledKernel, source: str) -> str:
     return "".join(str(o.get("text", "")) + str(o.get("evalue", "")) for o in run.outputs)
 
 
-def walled_processes() -> set[str]:
-    """Numbers of the processes on this machine that belong to a wall."""
-    found = set()
-    for status in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = status.read_bytes()
-            if b"/course/start.py" in command or command.startswith(b"sleep\x00600"):
-                found.add(status.parent.name)
-        except OSError:
-            continue
+def processes_with(words: str) -> list[str]:
+    """Numbers of the processes on this machine whose command has these words."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if words.encode() in command.read_bytes().replace(b"\0", b" "):
+                found.append(command.parent.name)
     return found
 
 
@@ -188,25 +186,132 @@ def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on() -> None:
 
 
 def test_processes_are_limited_and_none_survives() -> None:
-    before = walled_processes()
+    sleep = f"sleep 600.{os.getpid()}"  # no other test's
     with WalledKernel(2, Limits(cell_seconds=30, processes=40)) as kernel:
-        code = """
+        code = f"""
 import subprocess
 sleepers = []
 try:
     while len(sleepers) < 500:
-        sleepers.append(subprocess.Popen(["sleep", "600"], start_new_session=True))
+        sleepers.append(subprocess.Popen({sleep.split()!r}, start_new_session=True))
 except OSError:
     pass
 print("started", len(sleepers))
 """
         started = int(said(kernel, code).split()[-1])
         assert 0 < started < 40  # the kernel's own threads count too
-        assert len(walled_processes() - before) > 0
+        assert len(processes_with(sleep)) == started
     deadline = time.monotonic() + 10
-    while not walled_processes() <= before and time.monotonic() < deadline:
+    while processes_with(sleep) and time.monotonic() < deadline:
         time.sleep(0.1)  # the system takes a moment to clear away forty processes
-    assert walled_processes() <= before
+    assert not processes_with(sleep)
+
+
+def test_a_reply_cut_short_while_it_is_read_does_no_harm() -> None:
+    cut = """
+import agent, os
+kept, write = [], agent.write
+def cutting(path, tree):
+    for handle in kept:
+        os.ftruncate(handle, 0)
+    write(path, tree)
+    kept.append(os.open(path, os.O_RDWR))
+agent.write = cutting
+def f(x): return x + 1
+"""
+    with WalledKernel(2, SHORT) as kernel:
+        kernel.run(cut)
+        replies = [kernel.call("f", Call((torch.ones(100_000),))) for _ in range(3)]
+        assert all(float(reply.result.sum()) == 200_000 for reply in replies)
+
+
+def test_closed_sockets_do_not_hang_the_grader() -> None:
+    close = """
+import os, socket, time
+for handle in os.listdir("/proc/self/fd"):
+    try:
+        if os.readlink(f"/proc/self/fd/{handle}").startswith("socket:"):
+            one = socket.socket(fileno=os.dup(int(handle)))
+            listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if str(one.getsockname()).startswith("/outbox") and not listens:
+                one.shutdown(2)
+    except OSError:
+        pass
+time.sleep(60)
+"""
+    started = time.monotonic()
+    with WalledKernel(2, SHORT) as kernel:
+        kernel.run(close)
+        assert kernel.call("f", Call()).kind in ("Gone", "Timeout", "Missing", "Unreadable")
+    assert time.monotonic() - started < 60
+
+
+def test_the_whole_notebook_has_a_time_of_its_own() -> None:
+    limits = Limits(cell_seconds=2, total_seconds=5)
+    slow = """
+import time
+end = time.time() + 4
+while time.time() < end:
+    try:
+        time.sleep(4)
+    except KeyboardInterrupt:
+        pass
+"""
+    with WalledKernel(2, limits) as kernel:
+        started = time.monotonic()
+        runs = [kernel.run(slow) for _ in range(4)]
+        assert time.monotonic() - started < 12
+        assert runs[-1].status == "gone" and kernel.gone in ("total", "timeout")
+
+
+def test_folders_and_many_files_in_the_outbox_end_the_process() -> None:
+    for code in ("os.makedirs('/outbox/a/b')", "[open(f'/outbox/{n}', 'w') for n in range(100)]"):
+        with WalledKernel(2, Limits(cell_seconds=20)) as kernel:
+            assert kernel.run(f"import os, time; {code}; time.sleep(15)").status == "gone"
+
+
+def test_what_is_nested_deeply_is_removed() -> None:
+    with WalledKernel(2, SHORT) as kernel:
+        folder = kernel._folder
+        kernel.run(
+            "import os\nos.chdir('/outbox')\nfor _ in range(1500):\n    os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0)"
+        )
+    assert not folder.exists()
+
+
+def test_errors_count_as_output_too() -> None:
+    flood = """
+kernel = get_ipython().kernel
+for _ in range(300):
+    content = {"ename": "E" * 200, "evalue": "v" * 2000, "traceback": []}
+    kernel.session.send(kernel.iopub_socket, "error", content, kernel.get_parent())
+"""
+    with WalledKernel(2, SHORT) as kernel:
+        run = kernel.run(flood)
+        assert len(run.outputs) <= 100 and len(str(run.outputs)) < 60_000
+
+
+def test_the_environment_of_the_grader_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADER_SECRET", "hunter2")
+    with WalledKernel(2, SHORT) as kernel:
+        environment = Path(f"/proc/{kernel._process.pid}/environ").read_bytes()
+        assert b"hunter2" not in environment
+        assert "hunter2" not in said(kernel, "print(open('/proc/1/environ').read())")
+
+
+HONEST = {
+    "quit() in a cell": "quit()\nexit()",
+    "gradients switched off elsewhere": "import torch; torch.set_grad_enabled(False)",
+}
+
+
+@pytest.mark.parametrize("habit", HONEST)
+def test_habits_that_cost_nothing(habit: str) -> None:
+    with WalledKernel(2) as kernel:
+        kernel.run(HONEST[habit])
+        kernel.run("import torch\n@torch.compile\ndef f(x):\n    x *= 2\n    return x.sum(1)")
+        reply = kernel.call("f", Call((ONES,), wrt=(0,), cotangent=torch.ones(2)))
+        assert isinstance(reply, Value) and torch.equal(reply.result[0], torch.full((2, 3), 2.0))
 
 
 def test_filling_the_outbox_ends_the_process() -> None:

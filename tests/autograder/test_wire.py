@@ -123,6 +123,18 @@ def test_a_damaged_message_is_a_message_or_refused(tmp_path: Path, place: int, n
         read(path)
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64])
+def test_exotic_numbers_are_refused(tmp_path: Path, dtype: torch.dtype) -> None:
+    write(tmp_path / "m.safetensors", torch.zeros(3).to(dtype))
+    with pytest.raises(WireError):
+        read(tmp_path / "m.safetensors")
+
+
+def test_halves_of_characters_and_nul_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(message('{"plain": "a\\ud800\\u0000b"}'))
+    assert read(tmp_path / "m") == "a?b"
+
+
 def test_links_pipes_folders_and_large_files_are_refused(tmp_path: Path) -> None:
     real = tmp_path / "real"
     write(real, 1)

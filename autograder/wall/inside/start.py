@@ -4,20 +4,27 @@ import json
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 
 from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import launch_new_instance
 
-LONGEST_PRINT = 1_000_000  # characters
+LONGEST_PRINT = 1_000_000  # characters a second
 
 
 class CappedStream(OutStream):
-    """Cuts single prints short: a message above the bound outside would end the connection of an honest learner."""
+    """Cuts prints short: a message above the bound outside would end the connection of an honest learner."""
+
+    _since, _room = 0.0, 0
 
     def write(self, string: str) -> int:
-        """Pass on the beginning of ``string``."""
-        return super().write(string[:LONGEST_PRINT]) or 0
+        """Pass on the beginning of ``string``, as far as this second still has room."""
+        if time.monotonic() - self._since > 1:
+            self._since, self._room = time.monotonic(), LONGEST_PRINT
+        string = string[: self._room]
+        self._room -= len(string)
+        return super().write(string) or 0
 
 
 def main() -> None:
