@@ -39,10 +39,7 @@ def as_html(verdict: Verdict) -> str:
     rows += [f"<div>{escape(text)}</div>" for text in _advice(verdict)]
     first = _first_problem(verdict)
     if first is not None and first.seen is not None:
-        rows.append(
-            "<table><tr><td><b>yours</b></td><td><b>right</b></td></tr>"
-            f"<tr><td><code>{escape(first.seen[0])}</code></td><td><code>{escape(first.seen[1])}</code></td></tr></table>"
-        )
+        rows.append(f"<pre>yours: {escape(first.seen[0])}\nright: {escape(first.seen[1])}</pre>")
     if not verdict.passed:
         rows.append(f"<div>{escape(_parts(verdict))}</div><div>Read: {escape(_reading(verdict))}</div>")
     colour = "#2a7f62" if verdict.passed else "#b3541e"

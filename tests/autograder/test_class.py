@@ -102,6 +102,9 @@ def test_the_feedback_says_why(course: Path, learner: str, words: str) -> None:
 
 
 def test_the_feedback_of_the_solution_has_no_complaint(course: Path) -> None:
+    assert "&lt;t" not in feedback(
+        course, "averages-the-kl"
+    )  # no tag that nbconvert's sanitizer turns into text
     page = feedback(course, "solution")
     assert "not right" not in page and page.count("is right: 4 of 4 points") == 5
 
