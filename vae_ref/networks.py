@@ -137,6 +137,19 @@ class VAE(nn.Module):
         """Map codes (B, L) to images (B, 3, 64, 64) in [0, 1]."""
         return self.decoder(z)
 
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw one code for each image from its posterior.
+
+        Args:
+            x: images, (B, 3, 64, 64), in [0, 1].
+            generator: source of the noise; the global one if None.
+
+        Returns:
+            z (B, L), mu (B, L), logvar (B, L).
+        """
+        mu, logvar = self.encode(x)
+        return reparameterize(mu, logvar, generator), mu, logvar
+
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Encode, draw one code for each image, decode.
 
@@ -147,5 +160,5 @@ class VAE(nn.Module):
         Returns:
             x_hat (B, 3, 64, 64), mu (B, L), logvar (B, L).
         """
-        mu, logvar = self.encode(x)
-        return self.decode(reparameterize(mu, logvar, generator)), mu, logvar
+        z, mu, logvar = self.draw(x, generator)
+        return self.decode(z), mu, logvar
