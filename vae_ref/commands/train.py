@@ -1,0 +1,59 @@
+"""``vae-ref train``: train a model, or continue a run that was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from vae_ref.commands.shared import Commands, add_data_options, natural, positive
+from vae_ref.config import DEFAULTS
+
+
+def add_parser(commands: Commands) -> None:
+    """Describe the options of ``vae-ref train``; defaults come from ``vae_ref.config``."""
+    parser = commands.add_parser("train", help="train a model, or continue a run that was stopped")
+    parser.add_argument(
+        "--data", choices=sorted(DEFAULTS), default="paper", help="paper: drawn dogs; stanford: photos"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=positive(float), help="training time (default: 2)")
+    length.add_argument("--epochs", type=positive(int), help="passes over the training images, instead")
+    paper, stanford = DEFAULTS["paper"], DEFAULTS["stanford"]
+    parser.add_argument("--seed", type=natural, default=paper.seed, help="of all randomness (default: 0)")
+    latent = f"length of a code (default: {paper.latent_dim} for paper, {stanford.latent_dim} for stanford)"
+    parser.add_argument("--latent-dim", type=positive(int), help=latent)
+    parser.add_argument(
+        "--batch-size", type=positive(int), help=f"images in a step (default: {paper.batch_size})"
+    )
+    rate = f"highest learning rate (default: {paper.learning_rate:g})"
+    parser.add_argument("--learning-rate", type=positive(float), help=rate)
+    add_data_options(parser)
+    parser.set_defaults(handler=train)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train for the time or the epochs asked for and say how fast it was."""
+    # torch takes seconds to import: only after the options are known to be right
+    from vae_ref.runs import open_data
+    from vae_ref.trainer import Trainer
+
+    config = DEFAULTS[options.data]
+    given = {name: getattr(options, name) for name in ("latent_dim", "batch_size", "learning_rate", "seed")}
+    config = dataclasses.replace(
+        config, **{name: value for name, value in given.items() if value is not None}
+    )
+    data = open_data(config, options.root, options.cache, options.strict)
+    root = "" if options.root is None else str(options.root.resolve())
+    trainer = Trainer(config, data, options.out, root)
+    if trainer.progress.step:
+        print(f"continuing {options.out} from step {trainer.progress.step}")
+    minutes = 2.0 if options.minutes is None and options.epochs is None else options.minutes
+    progress = trainer.train(minutes, options.epochs)
+    speed = progress.images / max(progress.seconds, 1e-9)
+    print(
+        f"{options.out}: {progress.step} steps, {progress.images / len(trainer.rows):.1f} epochs, "
+        f"{progress.seconds:.0f} s, {speed:.0f} images/s"
+    )
+    print(f"next: vae-ref report --run {options.out} --out build/results")
