@@ -10,11 +10,30 @@ No function here averages over the batch: that happens in one place, the trainin
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
+MAX_EXPONENT = 30.0  # e³⁰ = 1.1e13; its square times thousands of latents is still a float32
+
+
+def bounded_exp(x: Tensor, exp: Callable[[Tensor], Tensor] = torch.exp) -> Tensor:
+    """The exponential, continued beyond e³⁰ along its tangent: finite, with a finite slope of the right sign.
+
+    Standard deviations and variances of a trained posterior lie within e^±10; a logvar of 1000 comes from a
+    step that was too long, and a finite gradient lets the next step bring it back where inf would end in NaN.
+
+    Args:
+        x: exponents, any shape.
+        exp: ``torch.exp``, or ``torch.expm1`` for e^x − 1 without rounding where x is small.
+
+    Returns:
+        e^x, exact up to x = 30, and e³⁰ (1 + x − 30) above.
+    """
+    beyond = (x - MAX_EXPONENT).clamp(min=0)
+    return exp(x - beyond) * (1 + beyond)
 
 
 def log_normal(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
@@ -28,10 +47,17 @@ def log_normal(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     Returns:
         log N(x; mu, diag exp(logvar)) in nats, (B,).
 
+    Raises:
+        TypeError, ValueError: not floating point, or shapes that do not broadcast to that of ``x``.
+
     Source: book, equation (2.3); Bishop, Pattern Recognition and Machine Learning (2006), eq. 2.43.
     """
+    require_float(x=x, mu=mu, logvar=logvar)
+    for name, value in (("mu", mu), ("logvar", logvar)):
+        if not _broadcasts_to(value, x):
+            raise ValueError(f"{name} must broadcast to x's shape {tuple(x.shape)}, got {tuple(value.shape)}")
     # log N = −½ Σ_j [ log 2π + log σ_j² + (x_j − μ_j)² / σ_j² ]
-    return -0.5 * (LOG_2PI + logvar + (x - mu).square() * torch.exp(-logvar)).sum(dim=-1)
+    return -0.5 * (LOG_2PI + logvar + (x - mu).square() * bounded_exp(-logvar)).sum(dim=-1)
 
 
 def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -44,10 +70,14 @@ def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
     Returns:
         The divergence in nats, (B,); 0 exactly when mu = 0 and logvar = 0, positive otherwise.
 
+    Raises:
+        TypeError, ValueError: not floating point, or shapes that differ.
+
     Source: Kingma & Welling, Auto-Encoding Variational Bayes (2014), appendix B.
     """
     # KL = ½ Σ_j [ μ_j² + σ_j² − log σ_j² − 1 ];  expm1 keeps σ² − 1 exact where σ² is close to 1
-    return 0.5 * (mu.square() + torch.expm1(logvar) - logvar).sum(dim=-1)
+    require_codes(mu, logvar)
+    return 0.5 * (mu.square() + bounded_exp(logvar, torch.expm1) - logvar).sum(dim=-1)
 
 
 def kl_monte_carlo(
@@ -65,12 +95,13 @@ def kl_monte_carlo(
         An unbiased estimate in nats, (B,). Single estimates can be negative; the divergence cannot.
 
     Raises:
-        ValueError: ``num_samples`` is below 1.
+        TypeError, ValueError: not floating point, shapes that differ, or ``num_samples`` below 1.
     """
+    require_codes(mu, logvar)
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     eps = torch.randn((num_samples, *mu.shape), generator=generator, device=mu.device, dtype=mu.dtype)
-    z = mu + torch.exp(0.5 * logvar) * eps  # (K, B, L), z ~ q
+    z = mu + bounded_exp(0.5 * logvar) * eps  # (K, B, L), z ~ q
     zero = torch.zeros_like(mu)
     # KL ≈ (1/K) Σ_k [ log q(z_k) − log p(z_k) ]
     return (log_normal(z, mu, logvar) - log_normal(z, zero, zero)).mean(dim=0)
@@ -88,12 +119,16 @@ def reconstruction_log_likelihood(x: Tensor, x_hat: Tensor, sigma: float | Tenso
         log N(x; x_hat, σ² I) in nats, summed over channels and pixels, (B,).
 
     Raises:
-        ValueError: ``sigma`` is not positive.
+        TypeError, ValueError: not floating point, shapes that differ, or a ``sigma`` that is not one positive
+            number.
     """
+    require_pictures(x, x_hat)
     sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
-    if not bool(sigma > 0):
+    if sigma.numel() != 1:
+        raise ValueError(f"sigma must be one number for all pixels, got shape {tuple(sigma.shape)}")
+    if not 0 < sigma.item() < math.inf:
         raise ValueError(f"sigma must be positive, got {sigma.item():g}")
-    num_dims = x[0].numel()  # C·H·W
+    num_dims = math.prod(x.shape[1:])  # C·H·W
     squared_error = (x - x_hat).flatten(1).square().sum(dim=1)  # (B,)
     # log N = −‖x − x̂‖² / 2σ² − D (log σ + ½ log 2π)
     return -0.5 * squared_error / sigma.square() - num_dims * (torch.log(sigma) + 0.5 * LOG_2PI)
@@ -113,9 +148,15 @@ def optimal_sigma(x: Tensor, x_hat: Tensor) -> Tensor:
         The root of the mean squared error over batch, channels and pixels, in units of [0, 1], (); at least
         1e-6, so that a perfect picture has a finite likelihood.
 
+    Raises:
+        TypeError, ValueError: not floating point, shapes that differ, or no image.
+
     Source: Rybkin, Daniilidis & Levine, Simple and Effective VAE Training with Calibrated Decoders (2021),
     eq. 5.
     """
+    require_pictures(x, x_hat)
+    if x.numel() == 0:
+        raise ValueError(f"x must hold at least one image, got shape {tuple(x.shape)}")
     # d/dσ² Σ log N(x; x̂, σ²) = 0   ⟺   σ² = mean (x − x̂)²
     return (x - x_hat).square().mean().clamp(min=1e-12).sqrt()
 
@@ -141,3 +182,71 @@ def elbo(
         log p(x|z) − β KL(q(z|x) ‖ p(z)) in nats, (B,).
     """
     return reconstruction_log_likelihood(x, x_hat, sigma) - beta * kl_divergence(mu, logvar)
+
+
+def require_float(**tensors: Tensor) -> None:
+    """Refuse tensors that are not floating point; each is named by its keyword.
+
+    Raises:
+        TypeError: integers or booleans, such as uint8 pixels.
+    """
+    for name, value in tensors.items():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            got = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(
+                f"{name} must be a floating-point tensor, got {got}; convert it, pixels by x / 255"
+            )
+
+
+def require_codes(mu: Tensor, logvar: Tensor) -> None:
+    """Refuse an encoder's output that is not two floating-point tensors of one shape.
+
+    Raises:
+        TypeError, ValueError: see above.
+    """
+    require_float(mu=mu, logvar=logvar)
+    if mu.shape != logvar.shape or mu.dim() == 0:
+        raise ValueError(
+            f"mu and logvar must have the same shape (B, L), got {tuple(mu.shape)} and {tuple(logvar.shape)}"
+        )
+
+
+def require_pictures(x: Tensor, x_hat: Tensor) -> None:
+    """Refuse pictures that are not two floating-point tensors of one shape.
+
+    Raises:
+        TypeError, ValueError: see above. Shapes that would broadcast are refused too: they hide mistakes.
+    """
+    require_float(x=x, x_hat=x_hat)
+    if x.shape != x_hat.shape or x.dim() < 2:
+        raise ValueError(
+            f"x and x_hat must have the same shape (B, ...), got {tuple(x.shape)} and {tuple(x_hat.shape)}"
+        )
+
+
+def require_images(x: Tensor, name: str = "x") -> None:
+    """Refuse what is not a batch of colour images as the course uses them.
+
+    Args:
+        x: images, (B, 3, H, W), float in [0, 1], B at least 1.
+        name: what the caller calls them.
+
+    Raises:
+        TypeError: not floating point.
+        ValueError: another shape, no image, NaN, or values outside [0, 1].
+    """
+    require_float(**{name: x})
+    if x.dim() != 4 or x.shape[1] != 3 or x.numel() == 0:
+        raise ValueError(f"{name} must have shape (B, 3, H, W) with at least one image, got {tuple(x.shape)}")
+    low, high = (value.item() for value in torch.aminmax(x.detach()))  # NaN wins over every number
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"{name} must lie in [0, 1] without NaN, got {low:g} to {high:g}; scale 8-bit pixels by 1 / 255"
+        )
+
+
+def _broadcasts_to(value: Tensor, x: Tensor) -> bool:
+    try:
+        return torch.broadcast_shapes(value.shape, x.shape) == x.shape
+    except RuntimeError:
+        return False

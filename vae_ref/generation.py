@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vae_ref.bound import require_float, require_images
 from vae_ref.networks import VAE
 
 
@@ -18,7 +19,11 @@ def reconstruct(model: VAE, x: Tensor) -> Tensor:
 
     Returns:
         Reconstructions, (B, 3, 64, 64), in [0, 1].
+
+    Raises:
+        TypeError, ValueError: ``x`` is not a batch of colour images in [0, 1].
     """
+    require_images(x)
     mu, _ = model.encode(x)
     return model.decode(mu)
 
@@ -29,12 +34,17 @@ def generate(model: VAE, num_images: int, generator: torch.Generator | None = No
 
     Args:
         model: a VAE.
-        num_images: how many, B.
+        num_images: how many, B, at least 1.
         generator: source of the codes; the global one if None.
 
     Returns:
         Images, (B, 3, 64, 64), in [0, 1].
+
+    Raises:
+        ValueError: ``num_images`` is below 1.
     """
+    if num_images < 1:
+        raise ValueError(f"num_images must be at least 1, got {num_images}")
     parameter = next(model.parameters())
     z = torch.randn(
         (num_images, model.latent_dim), generator=generator, device=parameter.device, dtype=parameter.dtype
@@ -48,7 +58,11 @@ def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     Args:
         a, b: codes, (..., L).
         t: share in [0, 1]; a number, or a tensor that broadcasts against the codes.
+
+    Raises:
+        TypeError, ValueError: not floating point, or codes of different length.
     """
+    _require_same_length(a, b)
     return (1 - t) * a + t * b
 
 
@@ -62,9 +76,13 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         a, b: codes, (..., L).
         t: share in [0, 1]; a number, or a tensor that broadcasts against the codes.
 
+    Raises:
+        TypeError, ValueError: not floating point, or codes of different length.
+
     Source: Shoemake, Animating Rotation with Quaternion Curves (1985); White, Sampling Generative Networks
     (2016).
     """
+    _require_same_length(a, b)
     norms = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
     cosine = ((a * b).sum(dim=-1, keepdim=True) / norms.clamp(min=1e-12)).clamp(-1, 1)
     omega = torch.acos(cosine)  # angle between the codes
@@ -88,15 +106,23 @@ def interpolate(model: VAE, x_a: Tensor, x_b: Tensor, num_steps: int, method: st
         Images, (num_steps, 3, 64, 64); the first and last are the reconstructions of ``x_a`` and ``x_b``.
 
     Raises:
-        ValueError: another method, or fewer than 2 steps.
+        TypeError, ValueError: another method, fewer than 2 steps, or not one colour image in [0, 1] each.
     """
     paths = {"slerp": slerp, "lerp": lerp}
     if method not in paths:
         raise ValueError(f"method must be 'slerp' or 'lerp', got {method!r}")
     if num_steps < 2:
         raise ValueError(f"num_steps must be at least 2, got {num_steps}")
+    for name, x in (("x_a", x_a), ("x_b", x_b)):
+        require_images(x[None], name)
     mu, _ = model.encode(torch.stack([x_a, x_b]))  # (2, L)
     t = torch.linspace(0, 1, num_steps, device=mu.device, dtype=mu.dtype)[:, None]  # (num_steps, 1)
     z = paths[method](mu[:1], mu[1:], t)
     z[0], z[-1] = mu[0], mu[1]  # exact, whatever the rounding of the sines
     return model.decode(z)
+
+
+def _require_same_length(a: Tensor, b: Tensor) -> None:
+    require_float(a=a, b=b)
+    if a.dim() == 0 or b.dim() == 0 or a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"a and b must be codes of one length, got {tuple(a.shape)} and {tuple(b.shape)}")

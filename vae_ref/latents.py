@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from vae_ref.bound import require_float, require_images
 from vae_ref.networks import VAE
 
 
@@ -22,9 +23,12 @@ def encode_dataset(model: VAE, loader: Iterable[tuple[Tensor, Tensor]]) -> tuple
         mu, (N, L), and labels, (N,), in the loader's order.
 
     Raises:
-        ValueError: the loader is empty.
+        TypeError, ValueError: the loader is empty or gives other things than colour images in [0, 1].
     """
-    codes = [(model.encode(x)[0], labels) for x, labels in loader]
+    codes = []
+    for x, labels in loader:
+        require_images(x)
+        codes.append((model.encode(x)[0], labels))
     if not codes:
         raise ValueError("the loader gave no images")
     mu, labels = (torch.cat(parts) for parts in zip(*codes, strict=True))
@@ -44,12 +48,14 @@ def principal_components(mu: Tensor, num_components: int) -> tuple[Tensor, Tenso
         projected (N, K), the centred codes in these directions.
 
     Raises:
-        ValueError: ``num_components`` is out of range, or there are fewer than 2 codes.
+        TypeError, ValueError: ``num_components`` is out of range, or there are not at least 2 codes of finite
+            floating-point numbers.
     """
-    if len(mu) < 2 or not 1 <= num_components <= min(mu.shape):
+    _require_codes_of_many(mu)
+    if not 1 <= num_components <= min(mu.shape):
         raise ValueError(
-            f"num_components must be between 1 and {min(mu.shape)} for at least 2 codes, "
-            f"got {num_components} for codes of shape {tuple(mu.shape)}"
+            f"num_components must be between 1 and {min(mu.shape)} for codes of shape {tuple(mu.shape)}, "
+            f"got {num_components}"
         )
     centred = mu - mu.mean(dim=0)
     # centred = U S Vᵀ: the rows of Vᵀ are the directions, S² / (N − 1) the variances along them
@@ -78,7 +84,12 @@ def traverse(model: VAE, z: Tensor, dim: int, values: Tensor) -> Tensor:
 
     Raises:
         IndexError: there is no such coordinate.
+        ValueError: ``z`` is not one code, or ``values`` not a list of at least one number.
     """
+    if z.dim() != 1 or values.dim() != 1 or len(values) == 0:
+        raise ValueError(
+            f"z must have shape (L,) and values (V,), V at least 1, got {tuple(z.shape)} and {tuple(values.shape)}"
+        )
     if not 0 <= dim < len(z):
         raise IndexError(f"dim must be between 0 and {len(z) - 1}, got {dim}")
     codes = z.repeat(len(values), 1)  # (V, L)
@@ -93,6 +104,18 @@ def active_units(mu: Tensor, threshold: float = 0.01) -> int:
         mu: codes of many images, (N, L), N at least 2.
         threshold: variance above which a dimension counts.
 
+    Raises:
+        TypeError, ValueError: not at least 2 codes of finite floating-point numbers.
+
     Source: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2.
     """
+    _require_codes_of_many(mu)
     return int((mu.var(dim=0) > threshold).sum())
+
+
+def _require_codes_of_many(mu: Tensor) -> None:
+    require_float(mu=mu)
+    if mu.dim() != 2 or len(mu) < 2:
+        raise ValueError(f"mu must have shape (N, L) with N at least 2, got {tuple(mu.shape)}")
+    if not bool(mu.isfinite().all()):
+        raise ValueError(f"mu must be finite, got {int((~mu.isfinite()).sum())} NaN or infinite numbers")

@@ -13,7 +13,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from vae_ref.bound import LOG_2PI, kl_divergence, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.bound import (
+    LOG_2PI,
+    kl_divergence,
+    optimal_sigma,
+    reconstruction_log_likelihood,
+    require_images,
+    require_pictures,
+)
 
 Loader = Iterable[tuple[Tensor, Tensor]]  # batches of images (B, 3, H, W) in [0, 1] and labels (B,)
 
@@ -24,7 +31,12 @@ def kl_weight(step: int, warmup_steps: int) -> float:
     Args:
         step: number of steps taken before this one.
         warmup_steps: step from which the weight is 1; 0 for no warm-up.
+
+    Raises:
+        ValueError: a negative number.
     """
+    if step < 0 or warmup_steps < 0:
+        raise ValueError(f"step and warmup_steps must not be negative, got {step} and {warmup_steps}")
     return min(1.0, step / warmup_steps) if warmup_steps > 0 else 1.0
 
 
@@ -41,7 +53,11 @@ def train_step(
 
     Returns:
         "loss", "reconstruction" and "kl" before the step, nats per image.
+
+    Raises:
+        TypeError, ValueError: ``x`` is not a batch of colour images in [0, 1].
     """
+    require_images(x)
     model.train()
     x_hat, mu, logvar = model(x)
     reconstruction = -reconstruction_log_likelihood(x, x_hat, optimal_sigma(x, x_hat))  # (B,)
@@ -71,13 +87,18 @@ def evaluate(model: nn.Module, loader: Loader, sigma: float | None = None) -> di
         "loss" (the negative ELBO), "reconstruction" and "kl", nats per image.
 
     Raises:
-        ValueError: the loader is empty.
+        TypeError, ValueError: the loader is empty, gives other things than colour images in [0, 1], or
+            ``sigma`` is not positive.
     """
+    if sigma is not None and not 0 < sigma < math.inf:
+        raise ValueError(f"sigma must be positive, got {sigma:g}")
     was_training = model.training
     model.eval()
     squared_error, kl, num_images, num_dims = 0.0, 0.0, 0, 0
     for x, _ in loader:
+        require_images(x)
         x_hat, mu, logvar = model(x)
+        require_pictures(x, x_hat)
         squared_error += (x - x_hat).square().sum().item()
         kl += kl_divergence(mu, logvar).sum().item()
         num_images, num_dims = num_images + len(x), x[0].numel()
@@ -111,6 +132,10 @@ def fit(
 
     Returns:
         For each epoch "loss", "reconstruction" and "kl", averaged over its images, nats per image.
+
+    Raises:
+        TypeError, ValueError: the loader is empty (or a generator, which is at its end after one epoch), or
+            gives other things than colour images in [0, 1].
     """
     history = []
     step = 0
@@ -123,5 +148,7 @@ def fit(
                 totals[name] += terms[name] * len(x)
             num_images += len(x)
             step += 1
+        if num_images == 0:
+            raise ValueError(f"the loader gave no images in epoch {len(history)}; pass one to iterate again")
         history.append({name: total / num_images for name, total in totals.items()})
     return history
