@@ -11,10 +11,11 @@ import torch
 from vae_ref.config import Config
 from vae_ref.errors import CourseError
 from vae_ref.files import write_atomically
+from vae_ref.models import build_model
 from vae_ref.networks import VAE
 
 FILE_NAME = "checkpoint.pt"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Progress:
         history: rows with "step", "images", "seconds", "loss", "reconstruction", "kl", "beta": training
             averages since the row before, nats per image.
         validation: rows with "step", "loss", "reconstruction", "kl".
+        log_beta: logarithm of the KL term's weight while a rate is committed to.
     """
 
     step: int = 0
@@ -35,6 +37,7 @@ class Progress:
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
+    log_beta: float = 0.0
 
 
 @dataclass
@@ -47,7 +50,8 @@ class Checkpoint:
         root: folder the photos were read from; empty for paper dogs.
         progress: how far it has come.
         model, optimizer: their states.
-        random_state: of the global generator.
+        random_state: of the global generator of each kind of device in use.
+        extra: states of what only training needs, by name.
     """
 
     config: dict[str, Any]
@@ -56,11 +60,12 @@ class Checkpoint:
     progress: dict[str, Any]
     model: dict[str, Any]
     optimizer: dict[str, Any]
-    random_state: torch.Tensor
+    random_state: dict[str, torch.Tensor]
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def build_model(self) -> VAE:
         """The trained model, ready for evaluation."""
-        model = VAE(self.config["latent_dim"])
+        model = build_model(self.settings())
         model.load_state_dict(self.model)
         return model.eval()
 

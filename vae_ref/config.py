@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from vae_ref.errors import CourseError
+
+MODELS = ("vae", "two-level")
 
 
 @dataclass(frozen=True)
@@ -14,24 +17,40 @@ class Config:
 
     Attributes:
         data: "paper" or "stanford".
+        model: kind of the model: "vae" or "two-level" (hierarchical).
         latent_dim: length of a code.
+        rate: the KL term that training commits to, nats per image: β is adapted until the KL is there. None:
+            β warms up to 1 and the KL is what the bound makes it.
         batch_size: images in a step.
         learning_rate: AdamW's, at its highest.
-        warmup_steps: steps over which the weight of the KL term rises to 1.
+        warmup_steps: steps over which the weight of the KL term rises to 1; of no effect with a rate.
         augmented: whether training images are mirrored and brightened. Off for paper dogs: which side the
             patch is on and how bright the paper is belong to what is drawn there.
         num_validation: training images kept aside to watch progress; the test side stays untouched.
         seed: of the weights, the order of images and all noise.
+
+    Raises:
+        CourseError: a setting makes no sense.
     """
 
     data: str = "paper"
+    model: str = "vae"
     latent_dim: int = 128
+    rate: float | None = None
     batch_size: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 300
     augmented: bool = False
     num_validation: int = 512
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise CourseError(f"model must be one of {', '.join(MODELS)}, got {self.model!r}")
+        for name in ("latent_dim", "rate", "batch_size", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise CourseError(f"{name} must be positive, got {value}; leave it out for the default")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -20,7 +20,8 @@ from vae_ref.dogs import Batches, DogData, DogSet, augment
 from vae_ref.dogs.dataset import subset, take
 from vae_ref.errors import CourseError
 from vae_ref.evaluation import calibrate
-from vae_ref.networks import VAE
+from vae_ref.models import build_model
+from vae_ref.rate import adapt_log_beta
 from vae_ref.training import evaluate, kl_weight, train_step
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
@@ -46,7 +47,7 @@ class Trainer:
     def __init__(self, config: Config, data: DogData, run: Path, root: str = "") -> None:
         self.config, self.data, self.run, self.root = config, data, run, root
         torch.manual_seed(config.seed)
-        self.model = VAE(config.latent_dim)
+        self.model = build_model(config)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
         )
@@ -56,12 +57,12 @@ class Trainer:
             self._resume(load_checkpoint(run))
 
     def _resume(self, saved: Checkpoint) -> None:
-        require_same(saved.config, self.config.as_dict(), str(self.run))
+        require_same(saved.settings().as_dict(), self.config.as_dict(), str(self.run))
         require_same({"data": saved.fingerprint}, {"data": self.data.fingerprint}, str(self.run))
         self.model.load_state_dict(saved.model)
         self.optimizer.load_state_dict(saved.optimizer)
         self.progress = Progress(**saved.progress)
-        torch.set_rng_state(saved.random_state)
+        torch.set_rng_state(saved.random_state["cpu"])
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -72,7 +73,7 @@ class Trainer:
             "progress": vars(self.progress),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random_state": torch.get_rng_state(),
+            "random_state": {"cpu": torch.get_rng_state()},
         }
         save_checkpoint(self.run, Checkpoint(**content))
 
@@ -105,7 +106,7 @@ class Trainer:
             if done >= goal:
                 break
             self._set_learning_rate(done / goal)
-            beta = kl_weight(self.progress.step, self.config.warmup_steps)
+            beta = self._beta()
             with autocast():
                 x = augment(x) if self.config.augmented else x
                 terms = train_step(self.model, x, self.optimizer, beta)
@@ -114,6 +115,8 @@ class Trainer:
                     f"the loss is {terms['loss']} at step {self.progress.step}; "
                     "lower --learning-rate and use a new --out"
                 )
+            if self.config.rate is not None:
+                self.progress.log_beta = adapt_log_beta(self.progress.log_beta, terms["kl"], self.config.rate)
             self.progress.step += 1
             self.progress.images += len(x)
             self.progress.seconds = time.perf_counter() - start
@@ -125,6 +128,11 @@ class Trainer:
                 if time.perf_counter() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
                     self.save()
                     last_save = time.perf_counter()
+
+    def _beta(self) -> float:
+        if self.config.rate is None:
+            return kl_weight(self.progress.step, self.config.warmup_steps)
+        return math.exp(self.progress.log_beta)
 
     def _finish_row(self, row: _Row, beta: float) -> str:
         means = row.means()

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from vae_ref.commands.shared import Commands, add_data_options, natural, positive
-from vae_ref.config import DEFAULTS
+from vae_ref.config import DEFAULTS, MODELS
 
 
 def add_parser(commands: Commands) -> None:
@@ -18,12 +18,25 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=positive(float), help="training time (default: 2)")
+    length.add_argument(
+        "--minutes", type=positive(float), help="training time by the clock, pauses left out (default: 2)"
+    )
     length.add_argument("--epochs", type=positive(int), help="passes over the training images, instead")
     paper, stanford = DEFAULTS["paper"], DEFAULTS["stanford"]
     parser.add_argument("--seed", type=natural, default=paper.seed, help="of all randomness (default: 0)")
+    parser.add_argument(
+        "--model",
+        choices=MODELS,
+        help=f"kind of the model (default: {paper.model}); see the book's chapter 10",
+    )
     latent = f"length of a code (default: {paper.latent_dim} for paper, {stanford.latent_dim} for stanford)"
     parser.add_argument("--latent-dim", type=positive(int), help=latent)
+    parser.add_argument(
+        "--rate",
+        type=positive(float),
+        metavar="NATS",
+        help="commit to this KL, nats per image: its weight is adapted until it holds (default: weight 1)",
+    )
     parser.add_argument(
         "--batch-size", type=positive(int), help=f"images in a step (default: {paper.batch_size})"
     )
@@ -40,7 +53,8 @@ def train(options: argparse.Namespace) -> None:
     from vae_ref.trainer import Trainer
 
     config = DEFAULTS[options.data]
-    given = {name: getattr(options, name) for name in ("latent_dim", "batch_size", "learning_rate", "seed")}
+    names = ("model", "latent_dim", "rate", "batch_size", "learning_rate", "seed")
+    given = {name: getattr(options, name) for name in names}
     config = dataclasses.replace(
         config, **{name: value for name, value in given.items() if value is not None}
     )
