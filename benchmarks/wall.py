@@ -1,13 +1,10 @@
 """What the wall costs: start, a cell, a small call, ten million numbers, beside the same calls without a wall.
 
-Prints a JSON object; every figure is the median of several runs in this one process, with the smallest and largest.
+Every figure is the median of several runs in this one process, with the smallest and largest.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -48,24 +45,18 @@ def start() -> None:
         pass
 
 
-def main() -> None:
-    """Measure and print."""
+def measure() -> dict[str, object]:
+    """Measure everything; times in milliseconds."""
     namespace: dict[str, object] = {}
     exec(SOURCE, namespace)
     with WalledKernel(2) as kernel:
         first_cell = timed(lambda: kernel.run(SOURCE), 1)
         walled = {"cell_ms": timed(lambda: kernel.run("1 + 1"), 30), **calls(kernel)}
     local = calls(LocalTarget(namespace))
-    result = {
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "torch": torch.__version__},
+    return {
         "start_and_stop_ms": timed(start, 5),
         "import_torch_cell_ms": first_cell["median"],
         "behind_the_wall": walled,
         "in_this_process": local,
         "small_call_overhead_ms": walled["small_call_ms"]["median"] - local["small_call_ms"]["median"],
     }
-    print(json.dumps(result, indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,164 @@
+"""RESULTS.md from results.json: every number a person wants to see, with how it was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from typing import Any
+
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.targets import Results, targets
+
+TITLES = {name: contestant.title for name, contestant in CONTESTANTS.items()}
+
+SPEED_NOTE = """Forward, backward and optimiser step on 64×64 pictures, everybody in turns in one process;
+medians over rounds, smallest and largest in brackets. “×” is how many times as fast the reference is, as it
+trains by itself ({own}). Operations are counted by torch.utils.flop_counter (matrix products and
+convolutions, forward and backward); the peak is the fastest square matrix product of this very run:
+{peaks}. pythae builds the fully connected net when it is given none; the convolutional net is the one it
+ships for 64×64."""
+
+QUALITY_NOTE = """After {cpu:.0f} seconds of processor time each (one thread, training only), {seeds} seeds,
+mean ± standard deviation; {images} pictures of the test side. “Own” is the density that a loss stands for:
+a Gaussian with σ = 1 for half the squared error; with σ = {antixk:.2f} for AntixK's mean squared error on
+[-1, 1] with its weight of the KL (the σ for which that loss is a bound, see `peers.antixk_sigma`); the
+fitted shared σ for the reference. Cross-entropy is no density of grey values, so it is given the constant
+that makes it one (continuous Bernoulli). “Refitted” is the kindest reading: the net as trained, with the
+best shared σ, fitted on training pictures, for everybody. All likelihoods are of dequantised pixels,
+uniform in each grey level; 8 bits/dim is what a uniform density costs. The KL is the rate, also as an ideal
+code length in bytes a picture. PSNR is of reconstructions from mean codes; “swapped” decodes another
+picture's code: where the two are close, the code is ignored."""
+
+
+def render(results: Results) -> str:
+    """The page.
+
+    Args:
+        results: the content of results.json; parts may be missing.
+    """
+    sections = ["# Benchmarks\n\nWritten by `make bench DATA=folder-with-Stanford-Dogs`; do not edit.\n"]
+    rows = [
+        (t.what, t.wanted, t.measured, "yes" if t.reached else "**no**") for t in targets(results, TITLES)
+    ]
+    if rows:
+        sections.append("## Targets\n\n" + table(("what", "wanted", "measured", "reached"), rows))
+    if "throughput" in results:
+        sections.append(_speed(results["throughput"]))
+    if "memory" in results:
+        sections.append(_memory(results["memory"]))
+    if "quality" in results:
+        sections.append(_quality(results["quality"]))
+    if "wall" in results:
+        sections.append(_wall(results["wall"]))
+    return "\n".join(sections)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    lines = [list(map(str, head)), *(list(map(str, row)) for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _where(part: Results) -> str:
+    m = part["machine"]
+    photos = {"stanford": "Stanford Dogs", "paper": "Paper Dogs"}[part["data"]]
+    return (
+        f"*{m['processor']}; {m['cores']} cores; torch {m['torch']}, Python {m['python']}; "
+        f"{photos}; {m['date']}; load before {part['load_before']:.1f}.*\n"
+    )
+
+
+def _range(values: dict[str, float]) -> str:
+    return f"{values['median']:.3g} ({values['min']:.3g} to {values['max']:.3g})"
+
+
+def _speed(part: Results) -> str:
+    found = part["found"]
+    peaks = ", ".join(f"{v / 1e9:.0f} GFLOP/s in {k}" for k, v in found["gemm_flops_per_second"].items())
+    rows = [
+        (
+            TITLES[entry["name"]] + (" **(as it trains)**" if key == found["own"] else ""),
+            entry["precision"],
+            entry["batch_size"],
+            f"{entry['parameters'] / 1e6:.2f} M",
+            f"{entry['flops_per_image'] / 1e9:.3f}",
+            _range(entry["images_per_second"]),
+            f"{entry['vae_ref_is_faster_by']['median']:.3g}",
+            f"{entry['share_of_gemm_peak']:.0%}",
+        )
+        for key, entry in found["entries"].items()
+    ]
+    head = ("who", "precision", "batch", "parameters", "GFLOP/image", "images/s", "×", "share of peak")
+    feeding = _range(found["feeding_images_per_second"])
+    return (
+        f"## Speed\n\n{_where(part)}\n{SPEED_NOTE.format(own=found['own'], peaks=peaks)}\n\n{table(head, rows)}\n"
+        f"Feeding (memory map to augmented floats): {feeding} images/s, "
+        f"{found['feeding_share_of_step']['median']:.1%} of a step.\n"
+    )
+
+
+def _memory(part: Results) -> str:
+    found = part["found"]
+    return (
+        f"## Memory\n\n{_where(part)}\nLargest resident set of a training with validation and checkpoint: "
+        f"{found['training_bytes'] / 1e9:.2f} GB, of which {found['imports_and_data_bytes'] / 1e9:.2f} GB were "
+        "there before it began (Python, torch, the opened data).\n"
+    )
+
+
+def _quality(part: Results) -> str:
+    runs = part["found"]
+    rows = []
+    for name, title in TITLES.items():
+        own = [run for run in runs if run["name"] == name]
+        if own:
+            rows.append((title, *_scores(own)))
+    head = (
+        "who", "bits/dim, own", "bits/dim, refitted", "KL nats", "bytes", "PSNR dB", "swapped dB", "SSIM",
+        "active units", "pictures seen",
+    )  # fmt: skip
+    note = QUALITY_NOTE.format(
+        cpu=min(run["cpu_seconds"] for run in runs),
+        seeds=len({run["seed"] for run in runs}),
+        images=runs[0]["num_images"],
+        antixk=CONTESTANTS["antixk"].own_sigma,
+    )
+    return f"## Quality\n\n{_where(part)}\n{note}\n\n{table(head, rows)}"
+
+
+def _scores(runs: list[Results]) -> list[str]:
+    def cell(key: str, digits: int) -> str:
+        values = [run[key] for run in runs]
+        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+        return f"{statistics.fmean(values):.{digits}f} ± {deviation:.{digits}f}"
+
+    return [
+        cell("bits_per_dim_own", 3),
+        cell("bits_per_dim_refitted", 3),
+        cell("kl", 1),
+        cell("rate_bytes", 1),
+        cell("psnr", 2),
+        cell("psnr_swapped", 2),
+        cell("ssim", 3),
+        f"{cell('active_units', 0)} of {runs[0]['latent_dim']}",
+        f"{statistics.fmean(run['images_seen'] for run in runs):.0f}",
+    ]
+
+
+def _wall(part: Results) -> str:
+    found: dict[str, Any] = part["found"]
+    walled, local = found["behind_the_wall"], found["in_this_process"]
+    rows = [
+        ("a wall up and down again", _range(found["start_and_stop_ms"]), ""),
+        ("the first cell, which imports torch", f"{found['import_torch_cell_ms']:.3g}", ""),
+        ("a small cell", _range(walled["cell_ms"]), ""),
+        ("a call with a small tensor", _range(walled["small_call_ms"]), _range(local["small_call_ms"])),
+        (
+            "a call with ten million numbers",
+            _range(walled["ten_million_floats_ms"]),
+            _range(local["ten_million_floats_ms"]),
+        ),
+    ]
+    head = ("milliseconds", "behind the wall", "without")
+    return f"## The wall around learners' code\n\n{_where(part)}\n{table(head, rows)}"
