@@ -137,7 +137,7 @@ def fit(
         TypeError, ValueError: the loader is empty (or a generator, which is at its end after one epoch), or
             gives other things than colour images in [0, 1].
     """
-    history = []
+    history: list[dict[str, float]] = []
     step = 0
     for _ in range(num_epochs):
         totals = {"loss": 0.0, "reconstruction": 0.0, "kl": 0.0}
