@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from vae_ref.bound import kl_divergence, optimal_sigma, reconstruction_log_likelihood
 from vae_ref.dogs import Batches, DogSet
-from vae_ref.generation import reconstruct
+from vae_ref.errors import CourseError
+from vae_ref.evaluation.pictures import psnr, ssim
 from vae_ref.latents import active_units
-from vae_ref.networks import VAE
+from vae_ref.networks import IMAGE_SIZE, VAE
 from vae_ref.tighter import bits_per_dim
 
 BATCH_SIZE = 256
@@ -49,8 +51,11 @@ class Evaluation:
         elbo: lower bound on log p of the dequantised image.
         reconstruction: −log p(x|z), so that elbo = −reconstruction − kl.
         kl: the rate, KL(q(z|x) ‖ p(z)).
+        kl_bytes: the same in bytes: what a picture's code would take under an ideal coder.
+        kl_per_unit: the rate of each latent dimension, largest first; they add up to ``kl``.
         sigma: standard deviation of a pixel under the decoder, in units of [0, 1].
         psnr: of reconstructions from mean codes, mean over images, dB.
+        ssim: of the same, structural similarity, 1 for equal pictures.
         active_units: latent dimensions whose mean code varies.
         latent_dim: of how many.
         swap_probe: see there.
@@ -63,8 +68,11 @@ class Evaluation:
     elbo: float
     reconstruction: float
     kl: float
+    kl_bytes: float
+    kl_per_unit: list[float]
     sigma: float
     psnr: float
+    ssim: float
     active_units: int
     latent_dim: int
     swap_probe: SwapProbe
@@ -112,44 +120,70 @@ def evaluate_model(model: VAE, dogs: DogSet, seed: int = 0) -> Evaluation:
         model: a VAE whose ``sigma`` has been fitted on training images.
         dogs: the images, at least 2.
         seed: of the noise in codes and pixels.
+
+    Raises:
+        CourseError: there are fewer than 2 images, or they are no 64×64 pictures in 8-bit colour.
     """
+    require_pictures(dogs)
     model.eval()
     generator = torch.Generator().manual_seed(seed)
-    columns: dict[str, list[Tensor]] = {"reconstruction": [], "kl": [], "own": [], "swapped": [], "mu": []}
-    for x, _ in Batches(dogs, BATCH_SIZE):
+    columns: dict[str, list[Tensor]] = {
+        name: [] for name in ("reconstruction", "kl_units", "own", "ssim", "swapped", "mu")
+    }
+    for x, _ in tqdm(Batches(dogs, BATCH_SIZE), desc="evaluating", unit="batch", leave=False):
         x_hat, mu, logvar = model(x, generator)
         log_likelihood = reconstruction_log_likelihood(
             dequantise(x, generator), to_middle(x_hat), model.sigma
         )
         columns["reconstruction"].append(-log_likelihood.double())
-        columns["kl"].append(kl_divergence(mu, logvar).double())
-        columns["own"].append(psnr(x, reconstruct(model, x)))
+        columns["kl_units"].append(kl_divergence(mu[..., None], logvar[..., None]).double())  # (B, L)
+        mean_code, _ = model.encode(x)
+        restored = model.decode(mean_code)
+        columns["own"].append(psnr(x, restored))
+        columns["ssim"].append(ssim(x, restored))
         if len(x) > 1:  # a single last image has no neighbour to swap with
             # right after encoding this batch: a model that smuggles x past its code gives itself away
-            columns["swapped"].append(psnr(x, model.decode(mu.roll(1, dims=0))))
-        columns["mu"].append(mu)
-    reconstruction, kl, own, swapped, mu = (torch.cat(column) for column in columns.values())
-    elbo = -reconstruction - kl
+            columns["swapped"].append(psnr(x, model.decode(mean_code.roll(1, dims=0))))
+        columns["mu"].append(mean_code)
+    return _summary(model, {name: torch.cat(parts) for name, parts in columns.items()}, dogs, seed)
+
+
+def _summary(model: VAE, columns: dict[str, Tensor], dogs: DogSet, seed: int) -> Evaluation:
+    kl_per_unit = columns["kl_units"].mean(dim=0)  # (L,)
+    elbo = -columns["reconstruction"] - columns["kl_units"].sum(dim=1)  # (N,)
     bits = bits_per_dim(elbo, dogs.images[0].size)
+    own, swapped = columns["own"].mean().item(), columns["swapped"].mean().item()
+    kl = kl_per_unit.sum().item()
     return Evaluation(
         bits_per_dim=bits.mean().item(),
         bits_per_dim_error=(bits.std() / math.sqrt(len(bits))).item(),
         elbo=elbo.mean().item(),
-        reconstruction=reconstruction.mean().item(),
-        kl=kl.mean().item(),
+        reconstruction=columns["reconstruction"].mean().item(),
+        kl=kl,
+        kl_bytes=kl / (8 * math.log(2)),
+        kl_per_unit=kl_per_unit.sort(descending=True)[0].tolist(),
         sigma=model.sigma.item(),
-        psnr=own.mean().item(),
-        active_units=active_units(mu),
+        psnr=own,
+        ssim=columns["ssim"].mean().item(),
+        active_units=active_units(columns["mu"]),
         latent_dim=model.latent_dim,
-        swap_probe=SwapProbe(
-            own.mean().item(), swapped.mean().item(), bool(own.mean() - swapped.mean() > SWAP_DECIBEL)
-        ),
+        swap_probe=SwapProbe(own, swapped, own - swapped > SWAP_DECIBEL),
         num_images=len(elbo),
         seed=seed,
     )
 
 
-def psnr(x: Tensor, x_hat: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each image, 10 log₁₀(1 / mean squared error), dB, (B,)."""
-    error = (x - x_hat).square().flatten(1).mean(dim=1)
-    return -10 * torch.log10(error.clamp(min=1e-10))
+def require_pictures(dogs: DogSet) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        CourseError: there are fewer than 2 images, or they are no 64×64 pictures in 8-bit colour.
+    """
+    shape, kind = dogs.images.shape, dogs.images.dtype
+    if len(shape) != 4 or shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE) or kind != "uint8":
+        raise CourseError(
+            f"images must be uint8 of shape (N, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), got {kind} of {shape}; "
+            "prepare them with load_paper or load_stanford"
+        )
+    if len(dogs) < 2:
+        raise CourseError(f"there are {len(dogs)} images to evaluate on; at least 2 are needed")

@@ -1,0 +1,226 @@
+"""Measures of codes and pictures, each on cases whose answer is known without the code under test."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+
+from vae_ref.classifier import Classifier
+from vae_ref.dogs import DogSet
+from vae_ref.errors import CourseError
+from vae_ref.evaluation import calibrate, evaluate_model, psnr, ssim
+from vae_ref.evaluation.disentanglement import dci, mutual_information_gap
+from vae_ref.evaluation.frechet import (
+    classifier_frechet,
+    frechet_distance,
+    inception_distances,
+    inception_network,
+)
+from vae_ref.evaluation.pictures import high_frequency_share
+from vae_ref.evaluation.probes import linear_probe
+from vae_ref.networks import VAE
+
+
+def noise_pictures(count: int = 24) -> DogSet:
+    levels = torch.randint(0, 256, (count, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    return DogSet(levels.to(torch.uint8).numpy(), np.zeros(count, dtype=np.int64))
+
+
+def test_the_rate_is_told_by_unit_and_in_bytes() -> None:
+    torch.manual_seed(0)
+    model, dogs = VAE(4), noise_pictures()
+    calibrate(model, dogs)
+    result = evaluate_model(model, dogs)
+    x = torch.from_numpy(dogs.images).float() / 255
+    mu, logvar = model.encode(x)
+    posterior = torch.distributions.Normal(mu, (0.5 * logvar).exp())
+    units = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0, 1)).mean(dim=0)
+    assert result.kl_per_unit == pytest.approx(sorted(units.tolist(), reverse=True), rel=1e-4)
+    assert sum(result.kl_per_unit) == pytest.approx(result.kl)
+    assert result.kl_bytes == pytest.approx(result.kl * math.log2(math.e) / 8)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((0, 3, 64, 64), np.uint8), "0 images"),
+        (np.zeros((1, 3, 64, 64), np.uint8), "1 images"),
+        (np.zeros((4, 4, 64, 64), np.uint8), r"got uint8 of \(4, 4, 64, 64\)"),
+        (np.zeros((4, 3, 32, 32), np.uint8), r"got uint8 of \(4, 3, 32, 32\)"),
+        (np.zeros((4, 3, 64, 64), np.float32), "got float32 of"),
+    ],
+)
+def test_what_is_no_set_of_pictures_is_refused(images: np.ndarray, message: str) -> None:
+    with pytest.raises(CourseError, match=message):
+        evaluate_model(VAE(2), DogSet(images, np.zeros(len(images), dtype=np.int64)))
+
+
+def test_psnr_and_ssim_of_known_pictures() -> None:
+    x = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.8
+    assert psnr(x, x + 0.1).tolist() == pytest.approx([20.0] * 3, abs=1e-3)
+    assert ssim(x, x).tolist() == pytest.approx([1.0] * 3, abs=1e-5)
+    # flat pictures a and b leave only the term of means: (2ab + C1) / (a² + b² + C1), C1 = 0.01²
+    a, b = torch.full((1, 3, 64, 64), 0.3), torch.full((1, 3, 64, 64), 0.5)
+    assert ssim(a, b).item() == pytest.approx((0.3 + 1e-4) / (0.09 + 0.25 + 1e-4), abs=1e-4)
+    assert ssim(x[:1], x[:1] + 0.01).shape == (1,)
+
+
+def test_high_frequency_share_of_waves_and_noise() -> None:
+    t = torch.arange(64.0)
+    coarse, fine = (torch.sin(2 * math.pi * cycles * t / 64).expand(1, 3, 64, 64) for cycles in (10, 20))
+    assert high_frequency_share(0.5 + 0.3 * coarse) < 1e-9
+    assert high_frequency_share(0.5 + 0.3 * fine) > 1 - 1e-9
+    assert high_frequency_share(torch.full((2, 3, 64, 64), 0.7)) == 0
+    noise = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    # white noise has equal energy everywhere: all but a disc of radius ¼ in the unit square of frequencies
+    assert high_frequency_share(noise).item() == pytest.approx(1 - math.pi / 16, abs=0.01)
+
+
+def gaussian(count: int, dim: int, seed: int) -> torch.Tensor:
+    return torch.randn(count, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def whitened(count: int, dim: int) -> torch.Tensor:
+    """Features with mean exactly 0 and covariance exactly I."""
+    centred = gaussian(count, dim, 0) - gaussian(count, dim, 0).mean(dim=0)
+    return torch.linalg.qr(centred)[0] * math.sqrt(count - 1)
+
+
+def test_frechet_distance_of_gaussians_in_closed_form() -> None:
+    features = whitened(500, 6)
+    assert frechet_distance(features, features.flip(0)) == pytest.approx(0, abs=1e-9)
+    shift = torch.tensor([3.0, 0, 0, 4.0, 0, 0], dtype=torch.float64)
+    assert frechet_distance(features, features + shift) == pytest.approx(25)
+    scales = torch.tensor([1.0, 2.0, 3.0, 0.5, 1.0, 0.0], dtype=torch.float64)  # 0: a rank is missing
+    # between N(0, I) and N(0, diag s²) it is Σ (1 − s)²
+    assert frechet_distance(features, features * scales) == pytest.approx(1 + 4 + 0.25 + 1)
+    assert frechet_distance(features[:, :1], features[:, :1] + 2) == pytest.approx(4)
+
+
+def test_frechet_distance_agrees_with_a_matrix_square_root() -> None:
+    a = gaussian(200, 8, 1) @ gaussian(8, 8, 2)
+    b = gaussian(150, 8, 3) @ gaussian(8, 8, 4) + 0.3
+    cov_a, cov_b = np.cov(a.numpy().T), np.cov(b.numpy().T)
+    expected = (a.mean(0) - b.mean(0)).square().sum().item() + np.trace(
+        cov_a + cov_b - 2 * np.real(sqrtm(cov_a @ cov_b))
+    )
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (torch.zeros(5, 3), torch.zeros(5, 4)),
+        (torch.zeros(1, 3), torch.zeros(5, 3)),
+        (torch.zeros(5, 3), torch.full((5, 3), float("nan"))),
+    ],
+)
+def test_frechet_distance_refuses_what_is_no_pair_of_sets(a: torch.Tensor, b: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="features must"):
+        frechet_distance(a, b)
+
+
+def test_classifier_frechet_sees_a_change_of_the_pictures() -> None:
+    torch.manual_seed(0)
+    classifier = Classifier("factors").eval()
+    x = torch.rand(40, 3, 64, 64)
+    assert classifier_frechet(classifier, x, x) == pytest.approx(0, abs=1e-6)
+    assert classifier_frechet(classifier, x, 0.5 * x) > 100 * classifier_frechet(classifier, x, x.flip(0))
+
+
+class MeanColour(torch.nn.Module):
+    """Stands for the network of FID: three features, the mean colour."""
+
+    num_features = 3
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.dtype == torch.uint8
+        return x.double().mean(dim=(2, 3))
+
+
+def test_fid_through_torchmetrics_is_our_frechet_distance() -> None:
+    generator = torch.Generator().manual_seed(0)
+    real, fake = torch.rand(2, 60, 3, 64, 64, generator=generator)
+    fake = (fake * 255).round() / 255 * torch.linspace(0.5, 1, 60)[:, None, None, None]
+    network = MeanColour()
+    found = inception_distances(network, real, fake)
+    features = [network((255 * pictures).round().to(torch.uint8)) for pictures in (real, fake)]
+    assert found["fid"] == pytest.approx(frechet_distance(*features), rel=1e-3)
+    assert found["kid"] > 0
+
+
+def test_fid_without_its_network_says_what_is_missing(monkeypatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("torchmetrics.image.fid.FrechetInceptionDistance.__init__", unreachable)
+    with pytest.raises(CourseError, match=r"cannot be downloaded \(no network\).*--fid") as error:
+        inception_network()
+    assert "\n" not in str(error.value)
+
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("torch_fidelity")
+
+    monkeypatch.setattr("torchmetrics.image.fid.FrechetInceptionDistance.__init__", missing)
+    with pytest.raises(CourseError, match=r"pip install 'vae-course\[fid\]'"):
+        inception_network()
+
+
+FACTORS = np.random.default_rng(0).random((4000, 4))
+TEST_FACTORS = np.random.default_rng(1).random((500, 4))
+ROTATION = np.linalg.qr(np.random.default_rng(2).standard_normal((4, 4)))[0]
+
+
+def axes(factors: np.ndarray) -> np.ndarray:
+    """A code with an axis for each factor, in another order, bent and mirrored, and a dead coordinate."""
+    return np.column_stack([-factors[:, 2], np.exp(3 * factors[:, 0]), factors[:, [3, 1]], 0 * factors[:, 0]])
+
+
+def rotated(factors: np.ndarray) -> np.ndarray:
+    return (factors - 0.5) @ ROTATION
+
+
+def noise(factors: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(len(factors)).standard_normal((len(factors), 5))
+
+
+def test_mig_knows_axes_rotations_and_noise() -> None:
+    assert mutual_information_gap(axes(FACTORS), FACTORS) > 0.97
+    assert mutual_information_gap(rotated(FACTORS), FACTORS) < 0.25
+    assert mutual_information_gap(noise(FACTORS), FACTORS) < 0.02
+    twice = np.column_stack([axes(FACTORS), axes(FACTORS)])  # every factor told by two coordinates alike
+    assert mutual_information_gap(twice, FACTORS) == pytest.approx(0, abs=1e-9)
+
+
+def test_dci_knows_axes_rotations_and_noise() -> None:
+    perfect = dci(axes(FACTORS), FACTORS, axes(TEST_FACTORS), TEST_FACTORS)
+    assert all(value > 0.95 for value in perfect.values()), perfect
+    mixed = dci(rotated(FACTORS), FACTORS, rotated(TEST_FACTORS), TEST_FACTORS)
+    assert mixed["disentanglement"] < 0.5 and mixed["completeness"] < 0.5 < mixed["informativeness"], mixed
+    empty = dci(noise(FACTORS), FACTORS, noise(TEST_FACTORS), TEST_FACTORS)
+    assert empty["disentanglement"] < 0.05 and empty["completeness"] < 0.05, empty
+    assert empty["informativeness"] < 0.05
+    # two factors in one coordinate each, told by two coordinates alike: disentangled, but not complete
+    twice = [np.column_stack([axes(part), axes(part)]) for part in (FACTORS, TEST_FACTORS)]
+    doubled = dci(twice[0], FACTORS, twice[1], TEST_FACTORS)
+    assert doubled["disentanglement"] > 0.95 and doubled["completeness"] < 0.9, doubled
+
+
+@pytest.mark.parametrize("measure", [mutual_information_gap, lambda c, f: dci(c, f, c, f)])
+@pytest.mark.parametrize("codes", [np.zeros((9, 3)), np.zeros((10, 1)), np.zeros(10)])
+def test_codes_without_factors_are_refused(measure, codes: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="codes and factors must have shapes"):
+        measure(codes, np.zeros((10, 2)))
+
+
+def test_the_linear_probe_reads_what_is_linear_and_no_more() -> None:
+    rng = np.random.default_rng(0)
+    codes, test_codes = rng.standard_normal((2000, 8)), rng.standard_normal((500, 8))
+    directions = rng.standard_normal((8, 3))
+    labels, test_labels = (codes @ directions).argmax(1), (test_codes @ directions).argmax(1)
+    assert linear_probe(codes, labels, test_codes, test_labels) > 0.9
+    parity, test_parity = (np.sign(c[:, 0] * c[:, 1]) for c in (codes, test_codes))  # known, but not linearly
+    assert linear_probe(codes, parity, test_codes, test_parity) == pytest.approx(0.5, abs=0.08)

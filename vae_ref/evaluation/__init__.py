@@ -1,0 +1,18 @@
+"""What a trained model is worth on images it has not seen.
+
+``core`` holds the numbers that every model gets, ``full`` all the others; this module offers the first.
+"""
+
+from vae_ref.evaluation.core import Evaluation, SwapProbe, calibrate, dequantise, evaluate_model, to_middle
+from vae_ref.evaluation.pictures import psnr, ssim
+
+__all__ = [
+    "Evaluation",
+    "SwapProbe",
+    "calibrate",
+    "dequantise",
+    "evaluate_model",
+    "psnr",
+    "ssim",
+    "to_middle",
+]
