@@ -7,22 +7,24 @@ import os
 import sys
 import warnings
 
-from vae_ref.commands import evaluate, report, train
+from vae_ref.commands import data, evaluate, report, train
 from vae_ref.errors import CourseError
 
 COMMANDS = (  # in the order of --help
+    data,
     train,
     evaluate,
     report,
 )
 
 EXAMPLES = """examples:
+  vae-ref data stanford --download
   vae-ref train --data paper --out runs/paper --minutes 2
-  vae-ref train --data stanford --root ~/stanford-dogs --out runs/stanford --minutes 30
+  vae-ref train --data stanford --out runs/stanford --minutes 30
   vae-ref evaluate --run runs/paper
   vae-ref report --run runs/paper --out build/results
 
-The same train command continues a run that was stopped, also by a power cut.
+The same train or download command continues what was stopped, also by a power cut.
 """
 
 
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"vae-ref: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("vae-ref: stopped; the same command continues from the last checkpoint", file=sys.stderr)
+        print("vae-ref: stopped; the same command continues from what was saved", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, "head" for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush at exit

@@ -243,12 +243,15 @@ def test_the_commands_from_training_to_the_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--data", "stanford", "--out", "x"], "needs --root DIR"),
+        (["train", "--data", "stanford", "--out", "x"], "get them with vae-ref data stanford --download"),
         (["train", "--data", "stanford", "--out", "x", "--root", "/nowhere"], "there is no folder /nowhere"),
         (["evaluate", "--run", "/nowhere"], "there is no checkpoint at /nowhere"),
     ],
 )
-def test_problems_are_one_line_and_exit_code_1(arguments: list[str], message: str, capsys) -> None:
+def test_problems_are_one_line_and_exit_code_1(
+    arguments: list[str], message: str, capsys, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1

@@ -26,7 +26,8 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--root",
         type=Path,
         metavar="DIR",
-        help="folder with images.tar, annotation.tar and lists.tar of Stanford Dogs, or with what they hold",
+        help="folder with images.tar, annotation.tar and lists.tar of Stanford Dogs, or with what they hold "
+        "(default: where vae-ref data stanford --download puts them)",
     )
     parser.add_argument(
         "--cache",

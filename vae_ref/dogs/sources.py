@@ -53,6 +53,14 @@ class FolderSource:
         ]
 
 
+class ListFolder(FolderSource):
+    """The unpacked lists; they may lie beside 20,000 pictures, so only they count as its state."""
+
+    def state(self) -> list[tuple[str, int, int]]:
+        paths = [path for name in ("train", "test") if (path := self.folder / f"{name}_list.mat").is_file()]
+        return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+
 class TarSource:
     """Regular files of an uncompressed tar, read by their offset; safe to use from many threads.
 
@@ -114,9 +122,19 @@ def is_safe(name: str) -> bool:
 
 
 def find_source(root: Path, archive: str, folder: str) -> Source | None:
-    """Open ``root/folder`` if it is unpacked there, else ``root/archive``, else return None."""
+    """Open what ``archive`` holds if it is unpacked below ``root``, else ``root/archive``, else return None.
+
+    Args:
+        root: folder of the data set.
+        archive: name of the tar.
+        folder: the one folder it holds; "" for the lists, which lie at its top.
+    """
     if folder and (root / folder).is_dir():
         return FolderSource(root / folder)
+    if not folder:
+        for place in (root, root / "lists"):
+            if (place / "train_list.mat").is_file():
+                return ListFolder(place)
     if (root / archive).is_file():
         return TarSource(root / archive, folder)
     return None

@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 from vae_ref.dogs.cache import fingerprint, load_or_build, write_images
 from vae_ref.dogs.dataset import DogData
 from vae_ref.dogs.preprocess import crop_and_resize
-from vae_ref.dogs.sources import FolderSource, Source, find_source
+from vae_ref.dogs.sources import Source, find_source
 from vae_ref.errors import CourseError
 
 _MAX_ANNOTATION = 1_000_000  # bytes; real ones have 500
@@ -91,27 +91,18 @@ def _refusal(reason: str) -> CourseError:
 def _find_files(root: Path) -> _Files:
     remedy = (
         "pass the folder that holds images.tar, annotation.tar and lists.tar (or Images/, Annotation/ and "
-        "the .mat lists) with --root"
+        "the .mat lists) with --root, or get them with vae-ref data stanford --download"
     )
     if not root.is_dir():
         raise CourseError(f"there is no folder {root}; {remedy}")
     images = find_source(root, "images.tar", "Images")
     annotations = find_source(root, "annotation.tar", "Annotation")
-    unpacked = next((f for f in (root, root / "lists") if (f / "train_list.mat").is_file()), None)
-    lists = _ListFolder(unpacked) if unpacked else find_source(root, "lists.tar", "")
+    lists = find_source(root, "lists.tar", "")
     wanted = {"images.tar": images, "annotation.tar": annotations, "lists.tar": lists}
     missing = [name for name, source in wanted.items() if source is None]
     if images is None or annotations is None or lists is None:
         raise CourseError(f"{root} has no {' and no '.join(missing)}; {remedy}")
     return _Files(images, annotations, lists)
-
-
-class _ListFolder(FolderSource):
-    """The unpacked lists; they may lie beside 20,000 pictures, so only they count as its state."""
-
-    def state(self) -> list[tuple[str, int, int]]:
-        paths = [path for name in ("train", "test") if (path := self.folder / f"{name}_list.mat").is_file()]
-        return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
 def _read_list(lists: Source, side: str) -> list[_Entry]:
