@@ -18,10 +18,11 @@ from torch import Tensor
 from benchmarks import losses
 from benchmarks.peers import AntixKVanillaVAE, Peer, Pythae, antixk_sigma
 from vae_ref.config import DEFAULTS, Config
-from vae_ref.models import build_model
+from vae_ref.devices import CPU, bfloat16_is_native
 from vae_ref.rate import adapt_log_beta
-from vae_ref.trainer import LEARNING_RATE_RAMP, LOWEST_LEARNING_RATE, bfloat16_is_native
-from vae_ref.training import kl_weight, train_step
+from vae_ref.recipes import make_recipe
+from vae_ref.trainer import LEARNING_RATE_RAMP, LOWEST_LEARNING_RATE
+from vae_ref.training import kl_weight
 
 NUM_DIMS = 3 * 64 * 64
 IMAGES_PER_EPOCH = 12_000  # Stanford Dogs; for the one schedule that counts in epochs
@@ -90,9 +91,8 @@ class Reference(Contestant):
     def __init__(self, seed: int = 0, **changes: Any) -> None:
         super().__init__()
         self.config: Config = replace(DEFAULTS["stanford"], seed=seed, **changes)
-        torch.manual_seed(seed)
-        self.model = build_model(self.config)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+        self.recipe = make_recipe(self.config, CPU)
+        self.model, self.optimizer = self.recipe.model, self.recipe.optimizer
         self.batch_size, self.bfloat16 = self.config.batch_size, bfloat16_is_native()
         self.log_beta = 0.0
 
@@ -104,9 +104,9 @@ class Reference(Contestant):
 
     def descend(self, x: Tensor) -> None:
         if self.config.rate is None:
-            train_step(self.model, x, self.optimizer, kl_weight(self.steps, self.config.warmup_steps))
+            self.recipe.step(x, kl_weight(self.steps, self.config.warmup_steps))
             return
-        terms = train_step(self.model, x, self.optimizer, math.exp(self.log_beta))
+        terms = self.recipe.step(x, math.exp(self.log_beta))
         self.log_beta = adapt_log_beta(self.log_beta, terms["kl"], self.config.rate)
 
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from benchmarks import contestants, losses, peers, scoring
 from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.data import open_data
-from vae_ref import bound, config, networks, rate, sampling, training
+from vae_ref import bound, config, networks, rate, recipes, sampling, training
 from vae_ref.config import Config
 from vae_ref.dogs import DogData, DogSet, augment
 from vae_ref.dogs.dataset import subset, take
@@ -34,7 +34,7 @@ from vae_ref.errors import CourseError
 from vae_ref.files import write_text
 from vae_ref.trainer import split_validation
 
-DECIDES = (contestants, losses, peers, scoring, bound, config, networks, rate, sampling, training)
+DECIDES = (contestants, losses, peers, scoring, bound, config, networks, rate, recipes, sampling, training)
 NUM_TEST = 1_000  # pictures of the test side, the same for everybody
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

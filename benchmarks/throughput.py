@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from benchmarks.contestants import CONTESTANTS, Contestant, Published, Reference
 from benchmarks.machine import GEMM_SIZES, gemm_flops
+from vae_ref.devices import bfloat16_is_native
 from vae_ref.dogs import DogData, augment
 from vae_ref.dogs.dataset import take
-from vae_ref.trainer import bfloat16_is_native
 
 SAME_BATCH_SIZE = 64
 FEEDING = "feeding"
