@@ -151,9 +151,15 @@ def test_finished_runs_are_kept(data: DogData, tmp_path: Path, monkeypatch: pyte
     assert quality.outcome_key(data, 1.0) != quality.outcome_key(data, 2.0)
 
 
-def test_a_failing_run_says_why(tmp_path: Path) -> None:
-    with pytest.raises(CourseError, match=r"nobody with seed 0 failed: .*nobody"):
-        quality._run_apart("nobody", 0, 1.0, "paper", tmp_path / "run.json")
+def test_a_failing_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text(
+        "#!/bin/sh\necho \"started: $2 $3 $4\" >&2\necho 'ValueError: too dark' >&2\nexit 1\n"
+    )
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(quality.sys, "executable", str(interpreter))
+    with pytest.raises(CourseError, match="antixk with seed 4 failed: ValueError: too dark"):
+        quality._run_apart("antixk", 4, 1.0, "paper", tmp_path / "run.json")
 
 
 RUN = {

@@ -47,7 +47,7 @@ def test_antixk_loss_is_mean_squared_error_on_minus_one_to_one_with_its_weight()
     torch.manual_seed(2)
     z, mu, logvar = model.draw(x)
     output = model.decoder(z)  # the tanh
-    assert float(output.min()) < -0.01 < 0.01 < float(output.max())
+    assert output.min().item() < -0.01 < 0.01 < output.max().item()
     expected = (output - (2 * x - 1)).square().mean() + 0.00025 * kl(mu, logvar).mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
