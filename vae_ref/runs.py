@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import torch
 from vae_ref.checkpoint import Checkpoint, Progress, load_checkpoint
 from vae_ref.config import Config
 from vae_ref.dogs import DogData, entropy_floor, load_paper, load_stanford
+from vae_ref.dogs.archives import default_photos_dir
 from vae_ref.errors import CourseError
 from vae_ref.evaluation import evaluate_model
 from vae_ref.networks import VAE
+from vae_ref.weights import Origin, load_classifier, load_weights
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,11 @@ def open_data(config: Config, root: Path | None, cache: Path | None, strict: boo
     """Open the data a configuration names.
 
     Raises:
-        CourseError: photos are asked for without saying where they are, or cannot be read.
+        CourseError: the photos are in neither ``root`` nor the default folder, or cannot be read.
     """
     if config.data == "paper":
         return load_paper(cache=cache)
-    if root is None:
-        raise CourseError(
-            "Stanford Dogs needs --root DIR, the folder with images.tar, annotation.tar and lists.tar; "
-            "--data paper needs no files"
-        )
-    return load_stanford(root, cache=cache, strict=strict)
+    return load_stanford(root or default_photos_dir(), cache=cache, strict=strict)
 
 
 def open_run(
@@ -80,23 +78,76 @@ def open_run(
     return Run(folder, checkpoint, config, Progress(**checkpoint.progress), checkpoint.build_model(), data)
 
 
+def open_weights(
+    name: str,
+    root: Path | None = None,
+    cache: Path | None = None,
+    strict: bool = False,
+    data_name: str | None = None,
+) -> tuple[VAE, Origin, DogData]:
+    """Open weights that come with the course, with the data they were trained on.
+
+    Args:
+        name: see ``vae_ref.weights.NAMES``.
+        root, cache, strict, data_name: as for ``open_run``.
+
+    Raises:
+        CourseError: there are no such weights, or the data are missing or not the ones named.
+    """
+    model, origin = load_weights(name)
+    if data_name not in (None, origin.config.data):
+        raise CourseError(
+            f"the weights {name} were trained on {origin.config.data} data, not on {data_name}: leave --data out"
+        )
+    data = open_data(origin.config, root, cache, strict)
+    if data.fingerprint != origin.fingerprint:
+        warnings.warn(
+            f"the weights {name} were trained on other {data.name} data ({origin.fingerprint}) than these "
+            f"({data.fingerprint}): expect other numbers than their card's",
+            stacklevel=2,
+        )
+    return model, origin, data
+
+
 def measure(run: Run) -> dict[str, Any]:
-    """All numbers of a run: quality on the test side, speed, and what they were measured with."""
+    """The main numbers of a run: quality on the test side, speed, and what they were measured with."""
     metrics: dict[str, Any] = evaluate_model(run.model, run.data.test).as_dict()
     if run.config.data == "paper":
         metrics["entropy_floor"] = entropy_floor()
+    return {**metrics, **describe(run.model, run.config, run.data), **training_facts(run.progress)}
+
+
+def measure_fully(model: VAE, config: Config, data: DogData, fid: bool = False) -> dict[str, Any]:
+    """Every number about a model's quality, see ``evaluate_fully``, and what they were measured with.
+
+    Raises:
+        CourseError: FID is asked for and its network is not to be had; the data's classifier is missing.
+    """
+    from vae_ref.evaluation.full import evaluate_fully  # scikit-learn: slow to import, and only needed here
+
+    classifier = load_classifier(data.name)
+    return {**evaluate_fully(model, config, data, classifier, fid=fid), **describe(model, config, data)}
+
+
+def describe(model: VAE, config: Config, data: DogData) -> dict[str, Any]:
+    """What was measured, on which data and machine."""
     return {
-        **metrics,
-        "data": run.config.data,
+        "data": config.data,
         "split": "test",
-        "training_images_per_second": run.progress.images / max(run.progress.seconds, 1e-9),
-        "training_seconds": run.progress.seconds,
-        "training_images": run.progress.images,
-        "steps": run.progress.step,
-        "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "machine": machine(),
-        "config": run.config.as_dict(),
-        "fingerprint": run.data.fingerprint,
+        "config": config.as_dict(),
+        "fingerprint": data.fingerprint,
+    }
+
+
+def training_facts(progress: Progress) -> dict[str, Any]:
+    """Length and speed of a training."""
+    return {
+        "training_images_per_second": progress.images / max(progress.seconds, 1e-9),
+        "training_seconds": progress.seconds,
+        "training_images": progress.images,
+        "steps": progress.step,
     }
 
 

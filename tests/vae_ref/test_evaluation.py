@@ -7,8 +7,11 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from vae_ref.classifier import Classifier
-from vae_ref.dogs import DogSet
+from vae_ref.classifier import Classifier, classifier_scores, factor_targets, train_classifier
+from vae_ref.commands.evaluate import table
+from vae_ref.config import Config
+from vae_ref.dogs import FACTORS as FACTOR_LIMITS
+from vae_ref.dogs import Batches, DogSet, load_paper
 from vae_ref.errors import CourseError
 from vae_ref.evaluation import calibrate, evaluate_model, psnr, ssim
 from vae_ref.evaluation.disentanglement import dci, mutual_information_gap
@@ -18,6 +21,8 @@ from vae_ref.evaluation.frechet import (
     inception_distances,
     inception_network,
 )
+from vae_ref.evaluation.full import evaluate_fully
+from vae_ref.evaluation.likelihoods import calibrated_bits, importance_weighted
 from vae_ref.evaluation.pictures import high_frequency_share
 from vae_ref.evaluation.probes import linear_probe
 from vae_ref.networks import VAE
@@ -224,3 +229,110 @@ def test_the_linear_probe_reads_what_is_linear_and_no_more() -> None:
     assert linear_probe(codes, labels, test_codes, test_labels) > 0.9
     parity, test_parity = (np.sign(c[:, 0] * c[:, 1]) for c in (codes, test_codes))  # known, but not linearly
     assert linear_probe(codes, parity, test_codes, test_parity) == pytest.approx(0.5, abs=0.08)
+
+
+class Constant(VAE):
+    """Grey, whatever the code; its posterior is the prior, so every importance weight is p(x)."""
+
+    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(len(x), self.latent_dim), torch.zeros(len(x), self.latent_dim)
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(z), 3, 64, 64), 0.5)
+
+
+def coloured_noise(count: int, seed: int) -> tuple[DogSet, torch.Tensor]:
+    """Pictures of independent Gaussian pixels with correlated channels, and their covariance in [0, 1]²."""
+    mix = torch.tensor([[0.10, 0, 0], [0.08, 0.04, 0], [0.06, 0.02, 0.03]])
+    eps = torch.randn(count, 64, 64, 3, generator=torch.Generator().manual_seed(seed))
+    levels = (255 * (0.5 + eps @ mix.T)).round().clamp(0, 255).to(torch.uint8).permute(0, 3, 1, 2)
+    return DogSet(levels.contiguous().numpy(), np.zeros(count, dtype=np.int64)), mix @ mix.T
+
+
+def test_better_likelihoods_cost_the_entropy_of_known_noise() -> None:
+    held_out, dogs = coloured_noise(200, 0)[0], coloured_noise(60, 1)[0]
+    covariance = coloured_noise(1, 0)[1].double()
+    model = Constant(2)
+    calibrate(model, held_out)
+    gaussian_bits = 0.5 * math.log2(2 * math.pi * math.e) + 8
+    # the best shared σ² is the mean of the channels' variances; the best covariance is the true one
+    assert evaluate_model(model, dogs).bits_per_dim == pytest.approx(
+        gaussian_bits + 0.5 * math.log2(covariance.diagonal().mean()), abs=0.01
+    )
+    entropy = gaussian_bits + torch.logdet(covariance).item() / (6 * math.log(2))
+    found = calibrated_bits(model, held_out, dogs)
+    assert found["colour"] == pytest.approx(entropy, abs=0.01)
+    # 12,288 variances from 200 pictures: ½ · log₂ e · 2 / 200 bits more on others
+    assert found["spectrum"] == pytest.approx(entropy + math.log2(math.e) / 200, abs=0.01)
+
+
+def test_importance_weights_of_an_exact_posterior_add_nothing(monkeypatch) -> None:
+    monkeypatch.setattr("vae_ref.evaluation.likelihoods.NUM_SAMPLES", 5)
+    dogs = coloured_noise(60, 0)[0]
+    model = Constant(2)
+    calibrate(model, dogs)
+    found = importance_weighted(model, dogs)
+    assert found["bound"] == pytest.approx(found["elbo"], rel=1e-7)
+    assert found["bits_per_dim"] == pytest.approx(evaluate_model(model, dogs).bits_per_dim, abs=1e-3)
+    assert (found["num_samples"], found["num_images"]) == (5, 60)
+
+
+def test_importance_weights_tighten_a_loose_bound(monkeypatch) -> None:
+    monkeypatch.setattr("vae_ref.evaluation.likelihoods.NUM_SAMPLES", 8)
+    monkeypatch.setattr("vae_ref.evaluation.likelihoods.NUM_IMAGES", 10)
+    torch.manual_seed(0)
+    dogs = coloured_noise(24, 0)[0]
+    model = VAE(4)
+    calibrate(model, dogs)
+    found = importance_weighted(model, dogs)
+    assert found["bound"] > found["elbo"] and found["num_images"] == 10
+    assert importance_weighted(model, dogs) == found
+
+
+@pytest.mark.slow
+def test_a_full_evaluation_has_every_number_and_repeats_it(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("vae_ref.evaluation.likelihoods.NUM_SAMPLES", 2)
+    torch.manual_seed(0)
+    data = load_paper(120, 40, cache=tmp_path)
+    config = Config(latent_dim=3)
+    model, classifier = VAE(3), Classifier("factors").eval()
+    calibrate(model, data.train)
+    found = evaluate_fully(model, config, data, classifier)
+    for name in ("bits_per_dim", "kl", "kl_bytes", "psnr", "ssim", "active_units", "mig", "probe_accuracy"):
+        assert math.isfinite(found[name]), name
+    for name in ("iwae", "dci", "classifier_frechet", "high_frequency", "recognition"):
+        assert all(math.isfinite(value) for value in found[name].values()), name
+    assert found["classifier_frechet"]["num_pictures"] == 40
+    assert found["classifier_frechet"]["samples"] > found["classifier_frechet"]["real"]
+    assert found["entropy_floor"] < found["bits_per_dim"]
+    torch.randn(3)
+    assert evaluate_fully(model, config, data, classifier) == found
+    lines = list(table(found))
+    assert lines[0].startswith("BROKEN") and any("bits_per_dim " in line for line in lines)
+    used = {**found, "swap_probe": {"own_psnr": 20.0, "swapped_psnr": 10.0, "passed": True}}
+    assert next(iter(table(used))) == "the code is used: 20.00 dB with its own code, 10.00 dB with another's"
+
+
+@pytest.mark.slow
+def test_a_classifier_learns_and_continues(tmp_path) -> None:
+    data = load_paper(400, 60, cache=tmp_path / "cache")
+    first = train_classifier(data, 0.02, 0, tmp_path / "run")
+    scores = classifier_scores(first, data.test)
+    features = torch.cat([first.features(x) for x, _ in Batches(data.train, 100)])
+    assert features.var(dim=0).sum().item() == pytest.approx(64, rel=1e-3)
+    steps = torch.load(tmp_path / "run" / "classifier.pt")["state"]["step"]
+    better = classifier_scores(train_classifier(data, 0.15, 0, tmp_path / "run"), data.test)
+    assert torch.load(tmp_path / "run" / "classifier.pt")["state"]["step"] > steps
+    assert better["r2"] > scores["r2"] and better["tilt"] > 0.1, (scores, better)
+    with pytest.raises(CourseError, match="trained with seed = 0, not 1"):
+        train_classifier(data, 0.2, 1, tmp_path / "run")
+    (tmp_path / "run" / "classifier.pt").write_bytes(b"cut")
+    with pytest.raises(CourseError, match="cannot read"):
+        train_classifier(data, 0.2, 0, tmp_path / "run")
+
+
+def test_factor_targets_close_the_circle_of_backgrounds() -> None:
+    low, high = (torch.tensor([[limits[side] for limits in FACTOR_LIMITS.values()]]) for side in (0, 1))
+    targets = [factor_targets(factors)[0] for factors in (low, high)]
+    assert targets[0][:9].tolist() == [-1.0] * 9 and targets[1][:9].tolist() == [1.0] * 9
+    assert torch.allclose(targets[0][9:], targets[1][9:], atol=1e-6)  # 0 and 1 are the same colour

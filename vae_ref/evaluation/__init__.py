@@ -3,8 +3,9 @@
 ``core`` holds the numbers that every model gets, ``full`` all the others; this module offers the first.
 """
 
-from vae_ref.evaluation.core import Evaluation, SwapProbe, calibrate, dequantise, evaluate_model, to_middle
+from vae_ref.evaluation.core import Evaluation, SwapProbe, calibrate, evaluate_model
 from vae_ref.evaluation.pictures import psnr, ssim
+from vae_ref.tighter import dequantise, to_middle
 
 __all__ = [
     "Evaluation",

@@ -20,7 +20,7 @@ from vae_ref.errors import CourseError
 from vae_ref.evaluation.pictures import psnr, ssim
 from vae_ref.latents import active_units
 from vae_ref.networks import IMAGE_SIZE, VAE
-from vae_ref.tighter import bits_per_dim
+from vae_ref.tighter import bits_per_dim, dequantise, to_middle
 
 BATCH_SIZE = 256
 SWAP_DECIBEL = 1.0  # a picture decoded from another image's code must be worse than this
@@ -81,16 +81,6 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
-
-
-def dequantise(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Place 8-bit levels uniformly in their intervals: (255 x + u) / 256 with u in [0, 1)."""
-    return (255 * x + torch.rand(x.shape, generator=generator)) / 256
-
-
-def to_middle(x_hat: Tensor) -> Tensor:
-    """The mean of ``dequantise``: where the decoder's picture lies on the dequantised scale."""
-    return (255 * x_hat + 0.5) / 256
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 HIGH_FREQUENCY = 0.25  # cycles a pixel, half of the highest that a pixel grid can hold
 
@@ -21,6 +20,9 @@ def ssim(x: Tensor, x_hat: Tensor) -> Tensor:
     Source: Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity (2004);
     Gaussian window of 11 pixels, mean over colour channels.
     """
+    # takes as long to import as torch, and training has no use for it
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     each = structural_similarity_index_measure(x_hat, x, data_range=1.0, reduction="none")
     assert isinstance(each, Tensor)  # a tuple only when asked for the whole map
     return each.reshape(len(x))
