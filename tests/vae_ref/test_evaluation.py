@@ -26,6 +26,7 @@ from vae_ref.evaluation.likelihoods import calibrated_bits, importance_weighted
 from vae_ref.evaluation.pictures import high_frequency_share
 from vae_ref.evaluation.probes import linear_probe
 from vae_ref.networks import VAE
+from vae_ref.sharper import TwoLevelVAE
 
 
 def noise_pictures(count: int = 24) -> DogSet:
@@ -287,6 +288,22 @@ def test_importance_weights_tighten_a_loose_bound(monkeypatch) -> None:
     found = importance_weighted(model, dogs)
     assert found["bound"] > found["elbo"] and found["num_images"] == 10
     assert importance_weighted(model, dogs) == found
+
+
+@pytest.mark.parametrize("kind", [VAE, TwoLevelVAE])
+def test_the_bound_is_the_mean_of_the_log_weights(kind: type[VAE], monkeypatch) -> None:
+    monkeypatch.setattr("vae_ref.evaluation.likelihoods.NUM_SAMPLES", 40)
+    torch.manual_seed(0)
+    dogs = coloured_noise(8, 0)[0]
+    model = kind(8).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    calibrate(model, dogs)
+    # one has the KL in closed form given what was drawn above it, the other every density at every sample
+    elbo = torch.tensor([evaluate_model(model, dogs, seed=seed).elbo for seed in range(5)])
+    spread = max(elbo.std().item(), 1.0)
+    assert importance_weighted(model, dogs)["elbo"] == pytest.approx(elbo.mean().item(), abs=4 * spread)
 
 
 @pytest.mark.slow

@@ -53,6 +53,13 @@ def test_weights_come_back_as_they_were_to_half_precision(saved: tuple[VAE, Path
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_no_folder_of_the_machine_travels_with_the_weights(tmp_path: Path) -> None:
+    config = Config(latent_dim=2, model="vae-gan", start_from="/home/somebody/runs/vae-3")
+    save_weights(VAE(2), config, "abc", tmp_path / "model.safetensors")
+    assert read_model(tmp_path / "model.safetensors")[1].config.start_from == "vae-3"
+    assert b"somebody" not in (tmp_path / "model.safetensors").read_bytes()
+
+
 def test_a_classifier_comes_back(tmp_path: Path) -> None:
     classifier, path = Classifier("breed").eval(), tmp_path / "c.safetensors"
     classifier.scale.fill_(1.2345678)

@@ -83,7 +83,9 @@ def save_weights(model: VAE, config: Config, fingerprint: str, path: Path) -> No
     Raises:
         CourseError: a weight does not fit into half precision, or the file cannot be written.
     """
-    _write(model, {"config": json.dumps(config.as_dict()), "fingerprint": fingerprint}, path)
+    # of the run that a VAE-GAN started from, its name: the place is of no use on other machines
+    settings = {**config.as_dict(), "start_from": Path(config.start_from).name}
+    _write(model, {"config": json.dumps(settings), "fingerprint": fingerprint}, path)
 
 
 def save_classifier(classifier: Classifier, path: Path) -> None:
