@@ -11,6 +11,19 @@ from benchmarks.targets import Results, targets
 
 TITLES = {name: contestant.title for name, contestant in CONTESTANTS.items()}
 
+PEERS = """## Peers
+
+* AntixK/PyTorch-VAE, VanillaVAE: written anew from its layer list and settings at commit a6896b9 (latent 128, batch
+  64, Adam at 0.005 times 0.95 each epoch, KL weight 0.00025); pictures on [-1, 1], for its tanh.
+* pythae 0.1.2 from PyPI, unchanged, with its defaults (batch 64, Adam at 0.0001): the fully connected net that it
+  builds by itself (latent 10), and the convolutional net that it ships for 64×64 (latent 64, as in its documentation).
+* Losses on the net of `vae_ref`, with its optimiser, schedule and precision: binary cross-entropy and KL summed as in
+  pytorch/examples at commit 77f55b9; the same with cross-entropy averaged over pixels, a common mistake; half the
+  squared error, which is the bound with σ = 1.
+
+Nets of others train in float32, as published; the speed table has them in bfloat16, too.
+"""
+
 SPEED_NOTE = """Forward, backward and optimiser step on 64×64 pictures, everybody in turns in one process;
 medians over rounds, smallest and largest in brackets. “×” is how many times as fast the reference is, as it
 trains by itself ({own}). Operations are counted by torch.utils.flop_counter (matrix products and
@@ -27,7 +40,8 @@ that makes it one (continuous Bernoulli). “Refitted” is the kindest reading:
 best shared σ, fitted on training pictures, for everybody. All likelihoods are of dequantised pixels,
 uniform in each grey level; 8 bits/dim is what a uniform density costs. The KL is the rate, also as an ideal
 code length in bytes a picture. PSNR is of reconstructions from mean codes; “swapped” decodes another
-picture's code: where the two are close, the code is ignored."""
+picture's code: where the two are close, the code is ignored. A net that sees few pictures in this time, see
+the last column, shows how slow it is, not how good it can become."""
 
 
 def render(results: Results) -> str:
@@ -50,7 +64,7 @@ def render(results: Results) -> str:
         sections.append(_quality(results["quality"]))
     if "wall" in results:
         sections.append(_wall(results["wall"]))
-    return "\n".join(sections)
+    return "\n".join([*sections, PEERS])
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

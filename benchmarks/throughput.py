@@ -96,7 +96,7 @@ def measure(data: DogData, rounds: int, seconds: float) -> dict[str, object]:
     rows: dict[str, dict[str, object]] = {}
     for entry in tqdm(entries, desc="throughput, first steps"):
         contestant = entry.make()
-        x = torch.rand(entry.batch_size, 3, 64, 64)
+        x = take(data.train, torch.arange(entry.batch_size))[0]
         rows[entry.key] = {**vars(entry), **_sizes(contestant, x)}
         turns[entry.key] = partial(training_speed, contestant, x, seconds)
     for precision, dtype in precisions().items():
