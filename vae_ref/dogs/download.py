@@ -104,7 +104,7 @@ def _is_there(path: Path, archive: Archive) -> bool:
     else:
         return True
     raise CourseError(
-        f"{path} is not the published file: it {problem}; delete it, or download to another folder with --root"
+        f"{path} is not the published file: it {problem}; move it away, or name another folder with --root"
     )
 
 
@@ -143,8 +143,6 @@ def _fetch(archive: Archive, path: Path, mirrors: Sequence[str]) -> None:
 def _fetch_from(url: str, archive: Archive, part: Path) -> None:
     """Complete and verify the partial file from one mirror."""
     while True:
-        if _size(part) > archive.size:
-            part.unlink()
         continued = _size(part) > 0
         _receive_all(url, archive, part)
         if _sha256(part) == archive.sha256:
