@@ -34,6 +34,9 @@ PEER_BATCH_SIZE = 64  # of both
 class Contestant:
     """A model that trains.
 
+    Args:
+        seed: of the weights.
+
     Attributes:
         title: for tables.
         batch_size: pictures in a step, as published.
@@ -50,7 +53,7 @@ class Contestant:
     model: Any
     optimizer: torch.optim.Optimizer
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
         self.steps, self.images = 0, 0
 
     def learning_rate(self, done: float) -> float:
@@ -89,7 +92,7 @@ class Reference(Contestant):
     title = "vae_ref"
 
     def __init__(self, seed: int = 0, **changes: Any) -> None:
-        super().__init__()
+        super().__init__(seed)
         self.config: Config = replace(DEFAULTS["stanford"], seed=seed, **changes)
         self.recipe = make_recipe(self.config, CPU)
         self.model, self.optimizer = self.recipe.model, self.recipe.optimizer
@@ -154,7 +157,7 @@ class Published(Contestant):
     model: Peer
 
     def __init__(self, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(seed)
         torch.manual_seed(seed)
         self.model = self.build()
         self.optimizer = torch.optim.Adam(self.model.parameters())

@@ -83,7 +83,16 @@ def outcome_key(data: DogData, cpu_seconds: float) -> str:
 
 
 def _run_apart(name: str, seed: int, cpu_seconds: float, source: str, file: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.quality", name, str(seed), str(cpu_seconds), source, file]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.quality",
+        name,
+        str(seed),
+        str(cpu_seconds),
+        source,
+        str(file),
+    ]
     done = subprocess.run(command, env=os.environ | THREADS, capture_output=True, text=True)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

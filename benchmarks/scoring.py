@@ -93,12 +93,12 @@ def score(
             columns["swapped"].append(psnr(x, model.decode(mu.roll(1, dims=0))))
         columns["mu"].append(mu)
     joined = {name: torch.cat(parts).double() for name, parts in columns.items()}
-    kl = joined["kl"].mean().item()
+    rate = joined["kl"].mean().item()
     return {
         "bits_per_dim_own": joined["own"].mean().item(),
         "bits_per_dim_refitted": joined["refitted"].mean().item(),
-        "kl": kl,
-        "rate_bytes": kl / math.log(2) / 8,
+        "kl": rate,
+        "rate_bytes": rate / math.log(2) / 8,
         "psnr": joined["psnr"].mean().item(),
         "ssim": joined["ssim"].mean().item(),
         "psnr_swapped": joined["swapped"].mean().item(),

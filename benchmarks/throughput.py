@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -93,7 +94,7 @@ def measure(data: DogData, rounds: int, seconds: float) -> dict[str, object]:
     torch.manual_seed(0)
     entries = line_up()
     turns: dict[str, Callable[[], float]] = {FEEDING: partial(feeding_speed, data, seconds)}
-    rows: dict[str, dict[str, object]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for entry in tqdm(entries, desc="throughput, first steps"):
         contestant = entry.make()
         x = take(data.train, torch.arange(entry.batch_size))[0]
@@ -108,7 +109,7 @@ def measure(data: DogData, rounds: int, seconds: float) -> dict[str, object]:
         flops = statistics.median(speeds[key]) * row["flops_per_image"]
         row["images_per_second"] = spread(speeds[key])
         row["vae_ref_is_faster_by"] = spread([a / b for a, b in zip(own, speeds[key], strict=True)])
-        row["share_of_gemm_peak"] = flops / peaks[str(row["precision"])]
+        row["share_of_gemm_peak"] = flops / peaks[row["precision"]]
     return {
         "rounds": rounds,
         "own": as_published("vae_ref").key,
