@@ -16,8 +16,9 @@ from vae_ref.config import Config
 from vae_ref.dogs import DogData, entropy_floor, load_paper, load_stanford
 from vae_ref.dogs.archives import default_photos_dir
 from vae_ref.errors import CourseError
-from vae_ref.evaluation import evaluate_model
+from vae_ref.evaluation import calibrate, evaluate_model
 from vae_ref.networks import VAE
+from vae_ref.trainer import split_validation
 from vae_ref.weights import Origin, load_classifier, load_weights
 
 
@@ -75,7 +76,10 @@ def open_run(
             f"{folder} was trained on other {config.data} data ({checkpoint.fingerprint}) than these "
             f"({data.fingerprint}); pass the folder it was trained on with --root"
         )
-    return Run(folder, checkpoint, config, Progress(**checkpoint.progress), checkpoint.build_model(), data)
+    model = checkpoint.build_model()
+    if model.sigma == 1:  # the training was stopped before its end, where σ is fitted
+        calibrate(model, split_validation(data.train, config)[1], config.seed)
+    return Run(folder, checkpoint, config, Progress(**checkpoint.progress), model, data)
 
 
 def open_weights(

@@ -55,7 +55,7 @@ def classifier_frechet(classifier: Classifier, a: Tensor, b: Tensor) -> float:
     This is not FID, whose features are another network's: the numbers cannot be compared.
 
     Args:
-        classifier: a trained classifier; its features have a total variance of 64 on training pictures.
+        classifier: a trained classifier; its features have a total variance of 16 on training pictures.
         a, b: images, (N, 3, 64, 64) and (M, 3, 64, 64), in [0, 1].
     """
     features = [

@@ -60,23 +60,21 @@ def evaluate_fully(
     held_out = split_validation(data.train, config)[1]
     found["bits_per_dim_calibrated"] = calibrated_bits(model, held_out, data.test, seed)
     found["iwae"] = importance_weighted(model, data.test, seed)
-    found |= _read_codes(model, data, seed)
+    found |= _read_codes(model, data)
     found |= _compare_sets(model, data, classifier, network, seed)
     if data.name == "paper":
         found["entropy_floor"] = entropy_floor()
     return found
 
 
-def _read_codes(model: VAE, data: DogData, seed: int) -> dict[str, Any]:
+def _read_codes(model: VAE, data: DogData) -> dict[str, Any]:
     codes = {}
     for side, dogs in (("train", data.train), ("test", data.test)):
         batches = tqdm(Batches(dogs, BATCH_SIZE), desc=f"codes, {side}", unit="batch", leave=False)
         codes[side] = encode_dataset(model, batches)[0].numpy()
     counts = np.bincount(data.test.labels)
     found: dict[str, Any] = {
-        "probe_accuracy": linear_probe(
-            codes["train"], data.train.labels, codes["test"], data.test.labels, seed
-        ),
+        "probe_accuracy": linear_probe(codes["train"], data.train.labels, codes["test"], data.test.labels),
         "probe_chance": float(counts.max() / counts.sum()),
     }
     if data.train.factors is not None and data.test.factors is not None and model.latent_dim > 1:

@@ -14,7 +14,8 @@ from vae_ref.weights.cards import publish
 def main() -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m vae_ref.weights", description=publish.__doc__.split("\n")[0]
+        prog="python -m vae_ref.weights",
+        description="Ship a trained model: its weights, its numbers and its card.",
     )
     parser.add_argument("name", choices=NAMES)
     parser.add_argument(
