@@ -79,6 +79,12 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
     write_atomically(run / FILE_NAME, lambda file: torch.save(content, file))
 
 
+def sweep(run: Path) -> None:
+    """Delete what processes that were killed while they wrote a checkpoint have left behind."""
+    for torn in run.glob(f".{FILE_NAME}.*.tmp"):
+        torn.unlink(missing_ok=True)
+
+
 def load_checkpoint(run: Path) -> Checkpoint:
     """Read a run's checkpoint; it can hold tensors and plain values only, no code.
 

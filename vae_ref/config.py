@@ -8,7 +8,8 @@ from typing import Any
 
 from vae_ref.errors import CourseError
 
-MODELS = ("vae", "two-level")
+MODELS = ("vae", "two-level", "vae-gan")
+VAE_GAN_LEARNING_RATE = 5e-4  # of decoder and discriminator
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Config:
 
     Attributes:
         data: "paper" or "stanford".
-        model: kind of the model: "vae" or "two-level" (hierarchical).
+        model: kind of the model: "vae", "two-level" (hierarchical), or "vae-gan" (a finished vae whose decoder is
+            sharpened against a discriminator; at evaluation a vae like any other).
         latent_dim: length of a code.
         rate: the KL term that training commits to, nats per image: β is adapted until the KL is there. None:
             β warms up to 1 and the KL is what the bound makes it.
@@ -28,6 +30,7 @@ class Config:
             patch is on and how bright the paper is belong to what is drawn there.
         num_validation: training images kept aside to watch progress; the test side stays untouched.
         seed: of the weights, the order of images and all noise.
+        start_from: folder of the finished run that a vae-gan starts from.
 
     Raises:
         CourseError: a setting makes no sense.
@@ -43,6 +46,7 @@ class Config:
     augmented: bool = False
     num_validation: int = 512
     seed: int = 0
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -51,6 +55,11 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise CourseError(f"{name} must be positive, got {value}; leave it out for the default")
+        if (self.model == "vae-gan") != bool(self.start_from):
+            raise CourseError(
+                f"start_from must name a run for a vae-gan and for nothing else, got {self.start_from!r} for a "
+                f"{self.model}; use --model vae-gan --from RUN"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

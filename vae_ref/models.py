@@ -7,7 +7,7 @@ from vae_ref.networks import VAE
 
 
 def build_model(config: Config) -> VAE:
-    """Make a new model of the kind and size that a configuration names."""
+    """Make a new model of the kind and size that a configuration names; a vae-gan is a VAE with another training."""
     if config.model == "two-level":
         from vae_ref.sharper import TwoLevelVAE  # the rest of the course does without chapter 10
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import math
-import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vae_ref.checkpoint import FILE_NAME, Checkpoint, Progress, load_checkpoint, save_checkpoint
+from vae_ref.checkpoint import FILE_NAME, Checkpoint, Progress, load_checkpoint, save_checkpoint, sweep
 from vae_ref.config import Config, require_same
+from vae_ref.devices import autocast, random_states, restore_random_states
 from vae_ref.dogs import Batches, DogData, DogSet, augment
 from vae_ref.dogs.dataset import subset, take
 from vae_ref.errors import CourseError
 from vae_ref.evaluation import calibrate
-from vae_ref.models import build_model
+from vae_ref.parallel import Ranks, distribute, parallel_step
 from vae_ref.rate import adapt_log_beta
-from vae_ref.training import evaluate, kl_weight, train_step
+from vae_ref.recipes import Step, load_start, make_recipe
+from vae_ref.training import evaluate, kl_weight
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 STEPS_PER_ROW = 25
@@ -39,33 +41,42 @@ class Trainer:
         data: the pictures.
         run: folder of the checkpoint; a run that is there already is continued.
         root: where the photos came from, kept so that later commands find them.
+        ranks: the processes that train together, and where; one on the processor by default.
 
     Raises:
-        CourseError: the folder holds a run with other settings or other data.
+        CourseError: the folder holds a run with other settings or other data; the data are no pictures.
     """
 
-    def __init__(self, config: Config, data: DogData, run: Path, root: str = "") -> None:
+    def __init__(
+        self, config: Config, data: DogData, run: Path, root: str = "", ranks: Ranks | None = None
+    ) -> None:
         self.config, self.data, self.run, self.root = config, data, run, root
-        torch.manual_seed(config.seed)
-        self.model = build_model(config)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
-        )
-        self.progress = Progress()
+        self.ranks = Ranks() if ranks is None else ranks
         self.rows, self.validation_set = split_validation(data.train, config)
-        if (run / FILE_NAME).exists():
-            self._resume(load_checkpoint(run))
+        self.progress = Progress()
+        sweep(run)
+        saved = load_checkpoint(run) if (run / FILE_NAME).exists() else None
+        if saved is not None:  # before anything is built with settings that do not belong together
+            require_same(saved.settings().as_dict(), config.as_dict(), str(run))
+            require_same({"data": saved.fingerprint}, {"data": data.fingerprint}, str(run))
+        self.recipe = make_recipe(config, self.ranks.device)
+        self.model, self.optimizer = self.recipe.model, self.recipe.optimizer
+        if saved is not None:
+            self._resume(saved)
+        elif config.start_from:
+            load_start(self.model, config, data.fingerprint)
 
     def _resume(self, saved: Checkpoint) -> None:
-        require_same(saved.settings().as_dict(), self.config.as_dict(), str(self.run))
-        require_same({"data": saved.fingerprint}, {"data": self.data.fingerprint}, str(self.run))
         self.model.load_state_dict(saved.model)
         self.optimizer.load_state_dict(saved.optimizer)
+        self.recipe.load_extra_state(saved.extra)
         self.progress = Progress(**saved.progress)
-        torch.set_rng_state(saved.random_state["cpu"])
+        restore_random_states(saved.random_state, self.ranks.device)
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint; of several processes the first one does."""
+        if self.ranks.rank > 0:
+            return
         content: dict[str, Any] = {
             "config": self.config.as_dict(),
             "fingerprint": self.data.fingerprint,
@@ -73,7 +84,8 @@ class Trainer:
             "progress": vars(self.progress),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random_state": {"cpu": torch.get_rng_state()},
+            "random_state": random_states(self.ranks.device),
+            "extra": self.recipe.extra_state(),
         }
         save_checkpoint(self.run, Checkpoint(**content))
 
@@ -81,40 +93,60 @@ class Trainer:
         """Train until the run is that long, counted from its first start, and then fit the model's σ
         on the images kept aside, which belong to the training side.
 
+        The learning rate falls towards the end, so a run has one length: a longer one that was stopped early
+        is another model than a shorter one that was finished.
+
         Args:
-            minutes: training time.
-            epochs: passes over the training images; exactly one of the two is given.
+            minutes: training time by the clock; time between a stop and a new start does not count, other
+                programs on the machine do.
+            epochs: passes over the training images; exactly one of the two is given. The outcome does not
+                depend on the machine's speed.
 
         Raises:
             CourseError: the loss is not a number any more; a checkpoint cannot be written.
         """
         steps_per_epoch = math.ceil(len(self.rows) / self.config.batch_size)
         goal = (minutes or 0) * 60 if epochs is None else epochs * steps_per_epoch
-        with tqdm(total=goal, initial=0, desc="training", bar_format=_BAR, disable=goal <= 0) as bar:
+        self.ranks.require_equal(self.model)
+        hidden = goal <= 0 or self.ranks.rank > 0
+        with tqdm(total=goal, initial=0, desc="training", bar_format=_BAR, disable=hidden) as bar:
             self._loop(goal, epochs is None, bar)
-        calibrate(self.model, self.validation_set, self.config.seed)
+        self.ranks.require_equal(self.model)
+        on_cpu = copy.deepcopy(self.model).cpu()
+        calibrate(on_cpu, self.validation_set, self.config.seed)
+        self.model.sigma.copy_(on_cpu.sigma)
         self.save()
         return self.progress
+
+    def _step(self) -> Step:
+        """How a step is taken: by this process alone, or together with others."""
+        if self.ranks.count == 1:
+            return self.recipe.step
+        if self.recipe.modules:
+            raise CourseError(f"a {self.config.model} is trained by one process; start it without torchrun")
+        model = distribute(self.model, self.ranks)
+        return lambda x, beta: parallel_step(model, x, self.optimizer, beta, self.ranks)
 
     def _loop(self, goal: float, by_clock: bool, bar: tqdm) -> None:
         start = time.perf_counter() - self.progress.seconds
         last_save = time.perf_counter()
+        take_step, device = self._step(), self.ranks.device
         row = _Row()
         for x in self._training_images():
-            done = self.progress.seconds if by_clock else self.progress.step
+            done = self.ranks.agree(self.progress.seconds) if by_clock else self.progress.step
             bar.update(min(done, goal) - bar.n)
             if done >= goal:
                 break
             self._set_learning_rate(done / goal)
             beta = self._beta()
-            with autocast():
-                x = augment(x) if self.config.augmented else x
-                terms = train_step(self.model, x, self.optimizer, beta)
+            x = augment(x) if self.config.augmented else x
+            try:
+                with autocast(device):
+                    terms = take_step(x.to(device), beta)
+            except ValueError as error:  # the chapters refuse what is not a number
+                raise self._lost(str(error)) from error
             if not math.isfinite(terms["loss"]):
-                raise CourseError(
-                    f"the loss is {terms['loss']} at step {self.progress.step}; "
-                    "lower --learning-rate and use a new --out"
-                )
+                raise self._lost(f"the loss is {terms['loss']}")
             if self.config.rate is not None:
                 self.progress.log_beta = adapt_log_beta(self.progress.log_beta, terms["kl"], self.config.rate)
             self.progress.step += 1
@@ -129,6 +161,11 @@ class Trainer:
                     self.save()
                     last_save = time.perf_counter()
 
+    def _lost(self, reason: str) -> CourseError:
+        return CourseError(
+            f"{reason} at step {self.progress.step}; lower --learning-rate and use a new --out"
+        )
+
     def _beta(self) -> float:
         if self.config.rate is None:
             return kl_weight(self.progress.step, self.config.warmup_steps)
@@ -138,13 +175,18 @@ class Trainer:
         means = row.means()
         position = {"step": self.progress.step, "images": self.progress.images}
         self.progress.history.append({**position, "seconds": self.progress.seconds, **means, "beta": beta})
-        if len(self.progress.history) % ROWS_PER_VALIDATION == 0:
-            state = torch.get_rng_state()  # watching must not change what follows
-            with autocast():
-                terms = evaluate(self.model, Batches(self.validation_set, 128))
-            torch.set_rng_state(state)
-            self.progress.validation.append({**position, **terms})
+        if len(self.progress.history) % ROWS_PER_VALIDATION == 0 and self.ranks.rank == 0:
+            self.progress.validation.append({**position, **self._validate()})
         return f"reconstruction {means['reconstruction']:.0f} kl {means['kl']:.0f} nats"
+
+    def _validate(self) -> dict[str, float]:
+        device = self.ranks.device
+        states = random_states(device)  # watching must not change what follows
+        with autocast(device):
+            batches = ((x.to(device), labels) for x, labels in Batches(self.validation_set, 128))
+            terms = evaluate(self.model, batches)
+        restore_random_states(states, device)
+        return terms
 
     def _training_images(self) -> Iterator[Tensor]:
         """Endless batches from where the run stands; an epoch's order depends on seed and epoch alone."""
@@ -160,9 +202,10 @@ class Trainer:
         """Ramp up, then follow half a cosine down to the end of the run."""
         ramp = min(1.0, (self.progress.step + 1) / LEARNING_RATE_RAMP)
         cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-        rate = self.config.learning_rate * ramp * (LOWEST_LEARNING_RATE + (1 - LOWEST_LEARNING_RATE) * cosine)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        factor = ramp * (LOWEST_LEARNING_RATE + (1 - LOWEST_LEARNING_RATE) * cosine)
+        for optimizer in self.recipe.all_optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * factor
 
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
@@ -172,12 +215,12 @@ class _Row:
     """Averages of the terms over the steps of one row, weighted by images."""
 
     def __init__(self) -> None:
-        self.totals: dict[str, float] = {"loss": 0.0, "reconstruction": 0.0, "kl": 0.0}
+        self.totals: dict[str, float] = {}
         self.images = 0
 
     def add(self, terms: dict[str, float], images: int) -> None:
-        for name in self.totals:
-            self.totals[name] += terms[name] * images
+        for name, value in terms.items():
+            self.totals[name] = self.totals.get(name, 0.0) + value * images
         self.images += images
 
     def means(self) -> dict[str, float]:
@@ -191,24 +234,15 @@ def split_validation(dogs: DogSet, config: Config) -> tuple[Tensor, DogSet]:
         The rows to train on, (N,), and the images kept aside.
 
     Raises:
-        CourseError: there are fewer than 10 images.
+        CourseError: there are fewer than 10 images, or they are not 8-bit pictures.
     """
+    if dogs.images.dtype != np.uint8:
+        raise CourseError(
+            f"training images must be uint8, 0 to 255, got {dogs.images.dtype}, which can hold NaN; "
+            "prepare the pictures again"
+        )
     if len(dogs) < 10:
         raise CourseError(f"there are only {len(dogs)} training images; at least 10 are needed")
     order = torch.randperm(len(dogs), generator=torch.Generator().manual_seed(config.seed))
     count = min(config.num_validation, len(dogs) // 10)
     return order[count:].sort()[0], subset(dogs, order[:count].sort()[0])
-
-
-def bfloat16_is_native() -> bool:
-    """Whether the processor computes in bfloat16 itself; emulated it is slower than float32."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.is_file():
-        return False
-    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
-    return bool(flags and {"avx512_bf16", "amx_bf16", "bf16"} & set(flags.group(1).split()))
-
-
-def autocast() -> AbstractContextManager[object]:
-    """Compute the layers in bfloat16 where that is fast; the terms of the bound stay float32 either way."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_native())

@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vae_ref.commands.shared import Commands, add_data_options, natural, positive
-from vae_ref.config import DEFAULTS, MODELS
+from vae_ref.config import DEFAULTS, MODELS, Config
+from vae_ref.errors import CourseError
+
+if TYPE_CHECKING:
+    from vae_ref.parallel import Ranks
 
 
 def add_parser(commands: Commands) -> None:
@@ -29,6 +34,13 @@ def add_parser(commands: Commands) -> None:
         choices=MODELS,
         help=f"kind of the model (default: {paper.model}); see the book's chapter 10",
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="RUN",
+        help="finished vae that a vae-gan starts from; its settings, data included, are taken over",
+    )
     latent = f"length of a code (default: {paper.latent_dim} for paper, {stanford.latent_dim} for stanford)"
     parser.add_argument("--latent-dim", type=positive(int), help=latent)
     parser.add_argument(
@@ -42,6 +54,12 @@ def add_parser(commands: Commands) -> None:
     )
     rate = f"highest learning rate (default: {paper.learning_rate:g})"
     parser.add_argument("--learning-rate", type=positive(float), help=rate)
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute (default: auto)",
+    )
     add_data_options(parser)
     parser.set_defaults(handler=train)
 
@@ -49,25 +67,42 @@ def add_parser(commands: Commands) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train for the time or the epochs asked for and say how fast it was."""
     # torch takes seconds to import: only after the options are known to be right
+    from vae_ref.devices import choose_device
+    from vae_ref.parallel import open_ranks
+
+    with open_ranks(choose_device(options.device)) as ranks:
+        _train(options, ranks)
+
+
+def _train(options: argparse.Namespace, ranks: Ranks) -> None:
     from vae_ref.runs import open_data
     from vae_ref.trainer import Trainer
 
-    config = DEFAULTS[options.data]
-    names = ("model", "latent_dim", "rate", "batch_size", "learning_rate", "seed")
-    given = {name: getattr(options, name) for name in names}
-    config = dataclasses.replace(
-        config, **{name: value for name, value in given.items() if value is not None}
-    )
+    config = _config(options)
     data = open_data(config, options.root, options.cache, options.strict)
     root = "" if options.root is None else str(options.root.resolve())
-    trainer = Trainer(config, data, options.out, root)
-    if trainer.progress.step:
+    trainer = Trainer(config, data, options.out, root, ranks)
+    if trainer.progress.step and ranks.rank == 0:
         print(f"continuing {options.out} from step {trainer.progress.step}")
     minutes = 2.0 if options.minutes is None and options.epochs is None else options.minutes
     progress = trainer.train(minutes, options.epochs)
+    if ranks.rank > 0:
+        return
     speed = progress.images / max(progress.seconds, 1e-9)
     print(
         f"{options.out}: {progress.step} steps, {progress.images / len(trainer.rows):.1f} epochs, "
         f"{progress.seconds:.0f} s, {speed:.0f} images/s"
     )
     print(f"next: vae-ref report --run {options.out} --out build/results")
+
+
+def _config(options: argparse.Namespace) -> Config:
+    """The default settings, or those of the run to start from, with what the command line says instead."""
+    from vae_ref.recipes import sharpened
+
+    if (options.start is not None) != (options.model == "vae-gan"):
+        raise CourseError("--model vae-gan and --from RUN, a finished vae, go together")
+    config = sharpened(options.start) if options.start else DEFAULTS[options.data]
+    names = ("model", "latent_dim", "rate", "batch_size", "learning_rate", "seed")
+    given = {name: getattr(options, name) for name in names}
+    return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})

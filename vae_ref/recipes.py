@@ -1,0 +1,129 @@
+"""What each kind of model brings to its training: the model, what else has a state, and how a step is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vae_ref.checkpoint import load_checkpoint
+from vae_ref.config import VAE_GAN_LEARNING_RATE, Config, require_same
+from vae_ref.errors import CourseError
+from vae_ref.models import build_model
+from vae_ref.networks import VAE
+from vae_ref.training import train_step
+
+Step = Callable[[Tensor, float], dict[str, float]]
+
+
+@dataclass
+class Recipe:
+    """How one kind of model is trained.
+
+    Attributes:
+        model: the model.
+        optimizer: of its parameters.
+        step: takes one step with a batch of images and the weight of the KL term; returns the terms before it.
+        modules, optimizers: others that the step uses, by name; none of them is needed after training.
+    """
+
+    model: VAE
+    optimizer: torch.optim.Optimizer
+    step: Step
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+    optimizers: dict[str, torch.optim.Optimizer] = field(default_factory=dict)
+
+    def all_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [self.optimizer, *self.optimizers.values()]
+
+    def extra_state(self) -> dict[str, Any]:
+        """States of all modules and optimizers but the model's own."""
+        return {name: part.state_dict() for name, part in self._extra().items()}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        for name, part in self._extra().items():
+            part.load_state_dict(state[name])
+
+    def _extra(self) -> dict[str, Any]:
+        return {**self.modules, **self.optimizers}
+
+
+def make_recipe(config: Config, device: torch.device) -> Recipe:
+    """Make a new model, ready to be trained in the way of its kind.
+
+    Args:
+        config: the settings; the weights come from its seed.
+        device: where to compute.
+    """
+    torch.manual_seed(config.seed)  # drawn on the processor: the same weights on every device
+    model = build_model(config).to(device)
+    if config.model == "vae-gan":
+        return _sharpen(model, config.learning_rate, device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    return Recipe(model, optimizer, lambda x, beta: train_step(model, x, optimizer, beta))
+
+
+def _sharpen(model: VAE, learning_rate: float, device: torch.device) -> Recipe:
+    """The decoder against a discriminator; the KL has no part in it."""
+    from vae_ref.sharper import Discriminator, vae_gan_step  # the rest of the course does without chapter 10
+    from vae_ref.sharper.vae_gan import vae_gan_optimizers
+
+    judge = Discriminator().to(device)
+    optimizer, judge_optimizer = vae_gan_optimizers(model, judge, learning_rate)
+    return Recipe(
+        model,
+        optimizer,
+        lambda x, _: vae_gan_step(model, judge, x, optimizer, judge_optimizer),
+        {"discriminator": judge},
+        {"discriminator_optimizer": judge_optimizer},
+    )
+
+
+def sharpened(start: Path) -> Config:
+    """Settings for a VAE-GAN that starts from a finished run of a VAE: as there, but for what makes it one.
+
+    Args:
+        start: folder of the run.
+
+    Raises:
+        CourseError: there is no run, or none that can be sharpened.
+    """
+    config = load_checkpoint(start).settings()
+    if config.model != "vae":
+        raise CourseError(f"{start} is a {config.model}; only a vae can be made a vae-gan")
+    return replace(
+        config,
+        model="vae-gan",
+        start_from=str(start),
+        learning_rate=VAE_GAN_LEARNING_RATE,
+        rate=None,
+        warmup_steps=0,
+    )
+
+
+def load_start(model: VAE, config: Config, fingerprint: str) -> None:
+    """Give a VAE-GAN the weights of the finished VAE that it starts from.
+
+    Args:
+        model: gets the weights.
+        config: names the run and says what it must be like.
+        fingerprint: of the data it must have been trained on.
+
+    Raises:
+        CourseError: there is no such run, it is not finished, or it differs; nothing is written.
+    """
+    saved = load_checkpoint(Path(config.start_from))
+    wanted = {"model": "vae", "data": config.data, "latent_dim": config.latent_dim, "pictures": fingerprint}
+    found = {**{name: saved.config.get(name, "vae") for name in wanted}, "pictures": saved.fingerprint}
+    require_same(found, wanted, config.start_from)
+    if saved.model["sigma"].item() == 1:  # fitted at the end of a training
+        raise CourseError(
+            f"{config.start_from} is not finished; continue it with the command that started it"
+        )
+    model.load_state_dict(saved.model)
