@@ -7,14 +7,16 @@ import os
 import sys
 import warnings
 
-from vae_ref.commands import data, evaluate, report, train
+from vae_ref.commands import data, evaluate, report, reproduce, sample, train
 from vae_ref.errors import CourseError
 
 COMMANDS = (  # in the order of --help
     data,
     train,
     evaluate,
+    sample,
     report,
+    reproduce,
 )
 
 EXAMPLES = """examples:
@@ -22,9 +24,11 @@ EXAMPLES = """examples:
   vae-ref train --data paper --out runs/paper --minutes 2
   vae-ref train --data stanford --out runs/stanford --minutes 30
   vae-ref evaluate --run runs/paper
+  vae-ref sample --run runs/paper --out build/dogs.png
   vae-ref report --run runs/paper --out build/results
+  vae-ref reproduce --data paper --out build/paper
 
-The same train or download command continues what was stopped, also by a power cut.
+The same train, reproduce or download command continues what was stopped, also by a power cut.
 """
 
 

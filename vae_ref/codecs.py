@@ -135,7 +135,7 @@ def smallest_gain(model: Sequence[RatePoint], codec: Sequence[RatePoint], low: f
         return math.inf
     knots = [size for curve in curves for size, _ in curve if low < size < high]
     sizes = np.array([low, *knots, high])  # the difference of two such curves is smallest at a knot
-    ours, theirs = (np.interp(sizes, *zip(*curve, strict=True)) for curve in curves)
+    ours, theirs = (np.interp(sizes, *np.array(curve).T) for curve in curves)
     return float((ours - theirs).min())
 
 

@@ -38,13 +38,23 @@ def alt_text(figure: Figure) -> str:
     return str(figure.get_label())
 
 
-def _new(width: float, height: float, alt: str, layout: ConstrainedLayoutEngine | None = None) -> Figure:
+def new_figure(
+    width: float, height: float, alt: str, layout: ConstrainedLayoutEngine | None = None
+) -> Figure:
+    """An empty white figure.
+
+    Args:
+        width, height: inches.
+        alt: what it shows, for people who cannot see it.
+        layout: how its parts are placed; matplotlib's constrained layout if None.
+    """
     figure = Figure(figsize=(width, height), layout=layout or ConstrainedLayoutEngine(), facecolor="white")
     figure.set_label(alt)
     return figure
 
 
-def _plain(axes: Axes, xlabel: str, ylabel: str, title: str) -> None:
+def style_axes(axes: Axes, xlabel: str, ylabel: str, title: str) -> None:
+    """Label axes and take away what distracts."""
     axes.set_xlabel(xlabel, color=_TEXT)
     axes.set_ylabel(ylabel, color=_TEXT)
     axes.set_title(title, color=_TEXT, fontsize=11, loc="left")
@@ -65,7 +75,7 @@ def loss_curves(history: Sequence[Row], validation: Sequence[Row] = ()) -> Figur
         f"{last['reconstruction']:,.0f}, the KL term {last['kl']:,.0f} and the total {last['loss']:,.0f} "
         "nats per image."
     )
-    figure = _new(10, 3.1, alt)
+    figure = new_figure(10, 3.1, alt)
     panels = (
         ("reconstruction", "Reconstruction, −log p(x|z)", BLUE),
         ("kl", "KL(q(z|x) ‖ p(z))", ORANGE),
@@ -77,7 +87,7 @@ def loss_curves(history: Sequence[Row], validation: Sequence[Row] = ()) -> Figur
             axes.plot(
                 *_columns(validation, name), color=BLACK, linestyle="--", linewidth=1.1, label="kept aside"
             )
-        _plain(axes, "step", "nats per image", title)
+        style_axes(axes, "step", "nats per image", title)
         # the first steps are off any useful scale
         values = _columns(history, name)[1][len(history) // 20 :]
         if len(values) > 1 and np.ptp(values) > 0:
@@ -88,6 +98,28 @@ def loss_curves(history: Sequence[Row], validation: Sequence[Row] = ()) -> Figur
 
 def _columns(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows])
+
+
+def tile(images: Tensor, columns: int, gap: int = _GAP) -> np.ndarray:
+    """Lay pictures out in one, row by row, on white.
+
+    Args:
+        images: (N, 3, H, W), in [0, 1].
+        columns: pictures in a row, at least 1.
+        gap: pixels between pictures.
+
+    Returns:
+        uint8, (height, width, 3).
+    """
+    count, channels, height, width = images.shape
+    rows = -(-count // columns)
+    step_y, step_x = height + gap, width + gap
+    sheet = np.full((rows * step_y - gap, columns * step_x - gap, channels), 255, dtype=np.uint8)
+    pixels = (255 * images.detach().cpu().clamp(0, 1)).round().byte().permute(0, 2, 3, 1).numpy()
+    for number, picture in enumerate(pixels):
+        top, left = (number // columns) * step_y, (number % columns) * step_x
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
 
 
 def image_grid(
@@ -101,18 +133,13 @@ def image_grid(
         row_labels: R texts on the left.
         column_labels: C texts above.
     """
-    rows, columns, channels, height, width = images.shape
+    rows, columns, _, height, width = images.shape
     step_y, step_x = height + _GAP, width + _GAP
-    sheet = images.new_ones((channels, rows * step_y - _GAP, columns * step_x - _GAP))
-    for r in range(rows):
-        for c in range(columns):
-            top, left = r * step_y, c * step_x
-            sheet[:, top : top + height, left : left + width] = images[r, c].detach().clamp(0, 1)
     tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
     extra_x, extra_y = (1.5 if row_labels else 0), (0.3 if column_labels else 0)
-    figure = _new(columns * _TILE + extra_x, rows * _TILE + extra_y, alt, tight)
+    figure = new_figure(columns * _TILE + extra_x, rows * _TILE + extra_y, alt, tight)
     axes = figure.subplots()
-    axes.imshow(sheet.cpu().permute(1, 2, 0).numpy())
+    axes.imshow(tile(images.flatten(0, 1), columns))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labeltop=True, labelbottom=False, labelcolor=_TEXT, labelsize=9)
     axes.set_yticks([r * step_y + height / 2 for r in range(len(row_labels))], row_labels)
@@ -187,7 +214,7 @@ def latent_scatter(
         f"{len(points):,} codes along the two directions in which they vary most, "
         f"with {', '.join(class_names[c] for c in frequent)} marked."
     )
-    figure = _new(7.5, 5, alt)
+    figure = new_figure(7.5, 5, alt)
     axes = figure.subplots()
     rest = ~np.isin(classes, frequent)
     if rest.any():
@@ -206,7 +233,7 @@ def latent_scatter(
             label=class_names[number],
         )
     title = "Mean codes of test images, main directions"
-    _plain(axes, f"component 1 ({explained[0]:.0%})", f"component 2 ({explained[1]:.0%})", title)
+    style_axes(axes, f"component 1 ({explained[0]:.0%})", f"component 2 ({explained[1]:.0%})", title)
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -221,13 +248,13 @@ def factor_scatter(projected: Tensor, values: Tensor, name: str, explained: Sequ
         explained: shares of the variance of the two components.
     """
     alt = f"{len(projected):,} codes along the two directions in which they vary most, coloured by {name}."
-    figure = _new(6.5, 5, alt)
+    figure = new_figure(6.5, 5, alt)
     axes = figure.subplots()
     points = projected.detach().cpu().numpy()
     drawn = axes.scatter(
         points[:, 0], points[:, 1], s=9, c=values.cpu().numpy(), cmap="cividis", linewidths=0
     )
     title = "Mean codes of test images, main directions"
-    _plain(axes, f"component 1 ({explained[0]:.0%})", f"component 2 ({explained[1]:.0%})", title)
+    style_axes(axes, f"component 1 ({explained[0]:.0%})", f"component 2 ({explained[1]:.0%})", title)
     figure.colorbar(drawn, ax=axes, label=name)
     return figure

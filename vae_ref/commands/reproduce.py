@@ -1,0 +1,57 @@
+"""``vae-ref reproduce``: train and measure everything the page of results needs, and write it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vae_ref.commands.shared import Commands, add_data_options, positive
+from vae_ref.config import DEFAULTS
+
+
+def add_parser(commands: Commands) -> None:
+    """Describe the options of ``vae-ref reproduce``."""
+    parser = commands.add_parser(
+        "reproduce",
+        help="train and measure everything, and make the page of results; continues where it was stopped",
+    )
+    parser.add_argument(
+        "--data", choices=sorted(DEFAULTS), default="paper", help="paper: drawn dogs; stanford: photos"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the page, and for the stages' folders",
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--scale",
+        type=positive(float),
+        default=1.0,
+        help="factor on the length of every training (default: 1)",
+    )
+    length.add_argument(
+        "--minutes",
+        type=positive(float),
+        metavar="TOTAL",
+        help="about how long all trainings may take together, instead",
+    )
+    add_data_options(parser)
+    parser.set_defaults(handler=reproduce)
+
+
+def reproduce(options: argparse.Namespace) -> None:
+    """Do what is not done yet, write the page, and say where it is."""
+    from vae_ref.plans import plan, training_minutes
+    from vae_ref.report.everything import write_results
+    from vae_ref.reproduce import reproduce
+    from vae_ref.runs import open_data
+
+    data = open_data(DEFAULTS[options.data], options.root, options.cache, options.strict)
+    scale = options.scale if options.minutes is None else options.minutes / training_minutes(options.data)
+    root = "" if options.root is None else str(options.root.resolve())
+    stages = plan(options.data, scale)
+    results, folders = reproduce(stages, data, options.out / "stages", root)
+    print(f"open {write_results(stages, results, folders, data, options.out)}")

@@ -1,0 +1,77 @@
+"""What ``vae-ref reproduce`` does for each data set.
+
+Minutes are estimates for two free cores: the bar and ``--minutes`` go by them, the outcome does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from vae_ref.config import DEFAULTS, Config
+from vae_ref.stages import Evaluate, MeasureCodecs, PlaceOnCurve, Stage, Train, TrainClassifier
+
+MAIN = "vae"  # the stage whose model most of the page is about
+TITLES = {
+    "vae": "VAE",
+    "two-level": "two levels",
+    "vae-gan": "VAE-GAN",
+}
+TWO_LEVEL_RATES = (350, 550, 1500)  # nats, beside the main one: 63, 99 and 271 bytes a picture
+TWO_LEVEL = Config(
+    data="stanford",
+    model="two-level",
+    latent_dim=128,
+    rate=940.0,
+    batch_size=64,
+    learning_rate=4e-3,
+    augmented=True,
+)
+
+
+def plan(data: str, scale: float = 1.0) -> list[Stage]:
+    """The stages for a data set, each after those it uses.
+
+    Args:
+        data: "paper" or "stanford".
+        scale: factor on the length of every training; a training has at least one epoch.
+    """
+    return _paper(scale) if data == "paper" else _stanford(scale)
+
+
+def training_minutes(data: str) -> float:
+    """How long the trainings of a plan take together."""
+    return sum(stage.minutes for stage in plan(data) if isinstance(stage, Train | TrainClassifier))
+
+
+def _paper(scale: float) -> list[Stage]:
+    return [
+        MeasureCodecs(),
+        TrainClassifier(4 * scale),
+        _train("vae", DEFAULTS["paper"], epochs=60, minutes=10, scale=scale),
+        Evaluate("vae"),
+        PlaceOnCurve("vae", TITLES["vae"]),
+    ]
+
+
+def _stanford(scale: float) -> list[Stage]:
+    single = DEFAULTS["stanford"]
+    gan = dataclasses.replace(single, model="vae-gan", start_from="vae")
+    stages: list[Stage] = [
+        MeasureCodecs(),
+        TrainClassifier(12 * scale),
+        _train("vae", single, epochs=20, minutes=40, scale=scale),
+        _train("two-level", TWO_LEVEL, epochs=20, minutes=60, scale=scale),
+        _train("vae-gan", gan, epochs=6, minutes=30, scale=scale),
+    ]
+    for rate in TWO_LEVEL_RATES:
+        config = dataclasses.replace(TWO_LEVEL, rate=float(rate))
+        stages.append(_train(f"two-level-{rate}", config, epochs=20, minutes=60, scale=scale))
+    trained = [stage.name for stage in stages if isinstance(stage, Train)]
+    stages += [Evaluate(name, minutes=6) for name in trained if name in TITLES]
+    stages += [PlaceOnCurve("vae", TITLES["vae"]), PlaceOnCurve("vae-gan", TITLES["vae-gan"])]
+    stages += [PlaceOnCurve(name, TITLES["two-level"]) for name in trained if name.startswith("two-level")]
+    return stages
+
+
+def _train(name: str, config: Config, epochs: int, minutes: float, scale: float) -> Train:
+    return Train(name, config, max(1, round(epochs * scale)), minutes * scale)
