@@ -55,7 +55,7 @@ class Section:
 
     Attributes:
         heading: also names the part's anchor.
-        text: a plain sentence or two below it.
+        text: a plain sentence or two below it; may be empty.
         parts: figures, and finished HTML.
     """
 
@@ -72,9 +72,10 @@ class Section:
             part if isinstance(part, str) else self._figure(part, number)
             for number, part in enumerate(self.parts, 1)
         )
+        text = f'<p class="note">{escape(self.text)}</p>\n' if self.text else ""
         return (
             f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{escape(self.heading)}</h2>\n'
-            f'<p class="note">{escape(self.text)}</p>\n{parts}</section>'
+            f"{text}{parts}</section>"
         )
 
     def _figure(self, figure: Figure, number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -140,12 +141,17 @@ def _verdicts(models: dict[str, list[RatePoint]], codecs: dict[str, list[RatePoi
     reach = f"which reaches from {curve[0].bytes:.0f} to {curve[-1].bytes:.0f}"
     yield f"From {LOW:.0f} to {HIGH:.0f} bytes, the curve “{name}”, {reach}:"
     for codec, points in codecs.items():
-        gain = smallest_gain(curve, points, LOW, HIGH)
-        if math.isinf(gain):
-            yield f"{codec} has no file there that could be compared, its smallest takes {points[0].bytes:.0f} bytes."
-        else:
-            place = f"{abs(gain):.1f} dB {'above' if gain > 0 else 'below'}"
-            yield f"at its worst {place} {codec}, where both have pictures (from {points[0].bytes:.0f} bytes)."
+        bare = [replace(point, bytes=point.bytes - point.container_bytes) for point in points]
+        yield f"{codec}, whole files: {_gain(curve, points)}; without container: {_gain(curve, bare)}."
+
+
+def _gain(curve: list[RatePoint], codec: list[RatePoint]) -> str:
+    """Where and by how much a model's curve lies above a codec's at its worst, in words."""
+    gain = smallest_gain(curve, codec, LOW, HIGH)
+    if math.isinf(gain):
+        return f"none there to compare, the smallest takes {codec[0].bytes:.0f} bytes"
+    place = f"{abs(gain):.1f} dB {'above' if gain > 0 else 'below'} it"
+    return f"at its worst {place} where both have pictures (codec from {codec[0].bytes:.0f} bytes)"
 
 
 def likelihood_section(
