@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vae_ref.errors import CourseError
 
 MODELS = ("vae", "two-level", "vae-gan")
+LIKELIHOODS = ("sigma", "spectrum")
 VAE_GAN_LEARNING_RATE = 5e-4  # of decoder and discriminator
 
 
@@ -23,6 +24,8 @@ class Config:
         latent_dim: length of a code.
         rate: the KL term that training commits to, nats per image: β is adapted until the KL is there. None:
             β warms up to 1 and the KL is what the bound makes it.
+        likelihood: p(x|z) while training: "sigma" shared by all pixels, or "spectrum", a variance for each colour
+            and frequency. Without a rate, the code of a model that is trained under the latter collapses.
         batch_size: images in a step.
         learning_rate: AdamW's, at its highest.
         warmup_steps: steps over which the weight of the KL term rises to 1; of no effect with a rate.
@@ -40,6 +43,7 @@ class Config:
     model: str = "vae"
     latent_dim: int = 128
     rate: float | None = None
+    likelihood: str = "sigma"
     batch_size: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 300
@@ -49,8 +53,9 @@ class Config:
     start_from: str = ""
 
     def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise CourseError(f"model must be one of {', '.join(MODELS)}, got {self.model!r}")
+        for name, choices in (("model", MODELS), ("likelihood", LIKELIHOODS)):
+            if getattr(self, name) not in choices:
+                raise CourseError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for name in ("latent_dim", "rate", "batch_size", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -71,6 +76,29 @@ DEFAULTS = {
         data="stanford", latent_dim=192, rate=385.0, batch_size=64, learning_rate=4e-3, augmented=True
     ),
 }
+
+
+def sharpened(config: Config, start_from: str) -> Config:
+    """The settings of a VAE-GAN that starts from a VAE: as there, but for what makes it one.
+
+    Args:
+        config: of the VAE.
+        start_from: folder of its run.
+
+    Raises:
+        CourseError: it is no VAE.
+    """
+    if config.model != "vae":
+        raise CourseError(f"{start_from} is a {config.model}; only a vae can be made a vae-gan")
+    return replace(
+        config,
+        model="vae-gan",
+        start_from=start_from,
+        learning_rate=VAE_GAN_LEARNING_RATE,
+        rate=None,  # the encoder stays as it is
+        likelihood="sigma",
+        warmup_steps=0,
+    )
 
 
 def require_same(saved: dict[str, Any], wanted: dict[str, Any], where: str) -> None:

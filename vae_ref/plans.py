@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from vae_ref.config import DEFAULTS, Config
+from vae_ref.config import DEFAULTS, Config, sharpened
 from vae_ref.stages import Evaluate, MeasureCodecs, PlaceOnCurve, Stage, Train, TrainClassifier
 
 MAIN = "vae"  # the stage whose model most of the page is about
@@ -15,6 +15,8 @@ TITLES = {
     "vae": "VAE",
     "two-level": "two levels",
     "vae-gan": "VAE-GAN",
+    "spectrum-collapsed": "spectrum, collapsed",
+    "spectrum-cured": "spectrum, cured",
 }
 TWO_LEVEL_RATES = (350, 550, 1500)  # nats, beside the main one: 63, 99 and 271 bytes a picture
 TWO_LEVEL = Config(
@@ -55,13 +57,16 @@ def _paper(scale: float) -> list[Stage]:
 
 def _stanford(scale: float) -> list[Stage]:
     single = DEFAULTS["stanford"]
-    gan = dataclasses.replace(single, model="vae-gan", start_from="vae")
+    collapsed = dataclasses.replace(single, likelihood="spectrum", rate=None)
+    cured = dataclasses.replace(collapsed, rate=single.rate)
     stages: list[Stage] = [
         MeasureCodecs(),
         TrainClassifier(12 * scale),
         _train("vae", single, epochs=20, minutes=40, scale=scale),
         _train("two-level", TWO_LEVEL, epochs=20, minutes=60, scale=scale),
-        _train("vae-gan", gan, epochs=6, minutes=30, scale=scale),
+        _train("vae-gan", sharpened(single, "vae"), epochs=6, minutes=30, scale=scale),
+        _train("spectrum-collapsed", collapsed, epochs=5, minutes=15, scale=scale),
+        _train("spectrum-cured", cured, epochs=10, minutes=30, scale=scale),
     ]
     for rate in TWO_LEVEL_RATES:
         config = dataclasses.replace(TWO_LEVEL, rate=float(rate))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_ref.checkpoint import load_checkpoint
-from vae_ref.config import VAE_GAN_LEARNING_RATE, Config, require_same
+from vae_ref.config import Config, require_same
 from vae_ref.errors import CourseError
 from vae_ref.models import build_model
 from vae_ref.networks import VAE
@@ -28,7 +28,7 @@ class Recipe:
         model: the model.
         optimizer: of its parameters.
         step: takes one step with a batch of images and the weight of the KL term; returns the terms before it.
-        modules, optimizers: others that the step uses, by name; none of them is needed after training.
+        modules, optimizers: others that the step uses, by name.
     """
 
     model: VAE
@@ -66,6 +66,16 @@ def make_recipe(config: Config, device: torch.device) -> Recipe:
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
+    if config.likelihood == "spectrum":
+        from vae_ref.structured import RunningSpectrum, structured_step  # needs chapter 09
+
+        likelihood = RunningSpectrum().to(device)
+        return Recipe(
+            model,
+            optimizer,
+            lambda x, beta: structured_step(model, likelihood, x, optimizer, beta),
+            {"likelihood": likelihood},
+        )
     return Recipe(model, optimizer, lambda x, beta: train_step(model, x, optimizer, beta))
 
 
@@ -82,28 +92,6 @@ def _sharpen(model: VAE, learning_rate: float, device: torch.device) -> Recipe:
         lambda x, _: vae_gan_step(model, judge, x, optimizer, judge_optimizer),
         {"discriminator": judge},
         {"discriminator_optimizer": judge_optimizer},
-    )
-
-
-def sharpened(start: Path) -> Config:
-    """Settings for a VAE-GAN that starts from a finished run of a VAE: as there, but for what makes it one.
-
-    Args:
-        start: folder of the run.
-
-    Raises:
-        CourseError: there is no run, or none that can be sharpened.
-    """
-    config = load_checkpoint(start).settings()
-    if config.model != "vae":
-        raise CourseError(f"{start} is a {config.model}; only a vae can be made a vae-gan")
-    return replace(
-        config,
-        model="vae-gan",
-        start_from=str(start),
-        learning_rate=VAE_GAN_LEARNING_RATE,
-        rate=None,
-        warmup_steps=0,
     )
 
 

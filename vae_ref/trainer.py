@@ -123,7 +123,9 @@ class Trainer:
         if self.ranks.count == 1:
             return self.recipe.step
         if self.recipe.modules:
-            raise CourseError(f"a {self.config.model} is trained by one process; start it without torchrun")
+            raise CourseError(
+                f"training with a {next(iter(self.recipe.modules))} takes one process; start it without torchrun"
+            )
         model = distribute(self.model, self.ranks)
         return lambda x, beta: parallel_step(model, x, self.optimizer, beta, self.ranks)
 

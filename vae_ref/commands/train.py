@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_ref.commands.shared import Commands, add_data_options, natural, positive
-from vae_ref.config import DEFAULTS, MODELS, Config
+from vae_ref.config import DEFAULTS, LIKELIHOODS, MODELS, Config, sharpened
 from vae_ref.errors import CourseError
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ def add_parser(commands: Commands) -> None:
         type=positive(float),
         metavar="NATS",
         help="commit to this KL, nats per image: its weight is adapted until it holds (default: weight 1)",
+    )
+    parser.add_argument(
+        "--likelihood",
+        choices=LIKELIHOODS,
+        help=f"of pixels while training (default: {paper.likelihood}); see the book's chapter 09",
     )
     parser.add_argument(
         "--batch-size", type=positive(int), help=f"images in a step (default: {paper.batch_size})"
@@ -98,11 +103,13 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> None:
 
 def _config(options: argparse.Namespace) -> Config:
     """The default settings, or those of the run to start from, with what the command line says instead."""
-    from vae_ref.recipes import sharpened
+    from vae_ref.checkpoint import load_checkpoint
 
     if (options.start is not None) != (options.model == "vae-gan"):
         raise CourseError("--model vae-gan and --from RUN, a finished vae, go together")
-    config = sharpened(options.start) if options.start else DEFAULTS[options.data]
-    names = ("model", "latent_dim", "rate", "batch_size", "learning_rate", "seed")
+    config = DEFAULTS[options.data]
+    if options.start is not None:
+        config = sharpened(load_checkpoint(options.start).settings(), str(options.start))
+    names = ("model", "latent_dim", "rate", "likelihood", "batch_size", "learning_rate", "seed")
     given = {name: getattr(options, name) for name in names}
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
