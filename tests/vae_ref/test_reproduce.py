@@ -104,7 +104,7 @@ trainer.STEPS_PER_ROW = 2
 out = Path(sys.argv[1])
 data = load_paper(180, 24, cache=out / "cache")
 config = Config(latent_dim=4, batch_size=16, num_validation=16)
-stages = [Train("first", config, 1, 1.0), Train("second", Config(**{**vars(config), "seed": 1}), 6, 1.0)]
+stages = [Train("first", config, 1, 1.0), Train("second", Config(**{**vars(config), "seed": 1}), 3, 1.0)]
 reproduce(stages, data, out / sys.argv[2])
 """
 
