@@ -84,7 +84,12 @@ def _where(part: Results) -> str:
 
 
 def _range(values: dict[str, float]) -> str:
-    return f"{values['median']:.3g} ({values['min']:.3g} to {values['max']:.3g})"
+    return f"{_number(values['median'])} ({_number(values['min'])} to {_number(values['max'])})"
+
+
+def _number(value: float) -> str:
+    """Three digits that count, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _speed(part: Results) -> str:
@@ -98,7 +103,7 @@ def _speed(part: Results) -> str:
             f"{entry['parameters'] / 1e6:.2f} M",
             f"{entry['flops_per_image'] / 1e9:.3f}",
             _range(entry["images_per_second"]),
-            f"{entry['vae_ref_is_faster_by']['median']:.3g}",
+            _number(entry["vae_ref_is_faster_by"]["median"]),
             f"{entry['share_of_gemm_peak']:.0%}",
         )
         for key, entry in found["entries"].items()
@@ -165,7 +170,7 @@ def _wall(part: Results) -> str:
     walled, local = found["behind_the_wall"], found["in_this_process"]
     rows = [
         ("a wall up and down again", _range(found["start_and_stop_ms"]), ""),
-        ("the first cell, which imports torch", f"{found['import_torch_cell_ms']:.3g}", ""),
+        ("the first cell, which imports torch", _number(found["import_torch_cell_ms"]), ""),
         ("a small cell", _range(walled["cell_ms"]), ""),
         ("a call with a small tensor", _range(walled["small_call_ms"]), _range(local["small_call_ms"])),
         (
