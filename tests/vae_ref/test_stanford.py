@@ -52,10 +52,23 @@ def test_the_second_time_nothing_is_decoded(tiny: TinyStanford, cache: Path, mon
     monkeypatch.setattr("vae_ref.dogs.stanford._decode", None)
     again = load_stanford(root, size=16, cache=cache)
     assert np.array_equal(first.train.images, again.train.images)
-    monkeypatch.undo()
     os.utime(root / "images.tar", ns=(1, 1))
-    assert load_stanford(root, size=16, cache=cache).fingerprint != first.fingerprint
+    with pytest.raises(TypeError):  # changed files are decoded again
+        load_stanford(root, size=16, cache=cache)
+    monkeypatch.undo()
     assert load_stanford(root, size=8, cache=cache).train.images.shape[-1] == 8
+
+
+def test_the_fingerprint_is_that_of_the_pictures_not_of_their_files(
+    tiny: TinyStanford, tmp_path: Path
+) -> None:
+    first = load_stanford(tiny.write(), size=16, cache=tmp_path / "a")
+    for path in tiny.root.iterdir():  # as a copy or another download has it
+        os.utime(path, (1, 1))
+    assert load_stanford(tiny.root, size=16, cache=tmp_path / "b").fingerprint == first.fingerprint
+    name = f"Images/{tiny.name('test', 0)}.jpg"
+    tiny.images[name] = tiny.images[f"Images/{tiny.name('test', 1)}.jpg"]
+    assert load_stanford(tiny.write(), size=16, cache=tmp_path / "b").fingerprint != first.fingerprint
 
 
 def test_paper_dogs_are_cached_alike(cache: Path) -> None:

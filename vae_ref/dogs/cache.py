@@ -40,6 +40,15 @@ def fingerprint(*what: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def content_fingerprint(folder: Path) -> str:
+    """A short name for what the ``.npy`` files of a folder hold, the same wherever they were made."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.npy")):
+        with path.open("rb") as file:
+            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
 def write_images(path: Path, images: Iterable[np.ndarray], size: int) -> int:
     """Write pictures one after the other as one ``.npy`` array and return how many there were.
 
@@ -75,7 +84,8 @@ def load_or_build(
         key: see ``fingerprint``.
         cache: folder of the prepared pictures; the default one if None.
         build: writes ``train.npy``, ``train_labels.npy``, ``test…`` and optionally ``…_factors.npy`` into
-            an empty folder and returns ``class_names`` and ``skipped``.
+            an empty folder and returns ``class_names``, ``skipped`` and, where the key is more than the pictures
+            (the time of a file, for instance), their own ``fingerprint``.
 
     Raises:
         CourseError: the folder cannot be written or the disk is full; ``build`` found the input unusable.
@@ -127,7 +137,8 @@ def _open_folder(name: str, key: str, folder: Path) -> DogData:
         raise CourseError(
             f"the prepared pictures in {folder} are damaged ({error}); delete that folder and run again"
         ) from error
-    return DogData(name, train, test, tuple(meta["class_names"]), tuple(meta["skipped"]), key)
+    fingerprint = meta.get("fingerprint", key)
+    return DogData(name, train, test, tuple(meta["class_names"]), tuple(meta["skipped"]), fingerprint)
 
 
 def _open_side(folder: Path, side: str) -> DogSet:

@@ -23,7 +23,7 @@ from PIL import Image
 from scipy.io import loadmat
 from tqdm.auto import tqdm
 
-from vae_ref.dogs.cache import fingerprint, load_or_build, write_images
+from vae_ref.dogs.cache import content_fingerprint, fingerprint, load_or_build, write_images
 from vae_ref.dogs.dataset import DogData
 from vae_ref.dogs.preprocess import crop_and_resize
 from vae_ref.dogs.sources import Source, find_source
@@ -185,7 +185,11 @@ def _decode(files: _Files, size: int, strict: bool, folder: Path) -> dict[str, A
                     f"no usable {side} picture ({why}); check that the archives belong together"
                 )
             np.save(folder / f"{side}_labels.npy", np.array(labels, dtype=np.int64))
-    return {"class_names": _class_names(entries["train"] + entries["test"]), "skipped": skipped}
+    return {
+        "class_names": _class_names(entries["train"] + entries["test"]),
+        "skipped": skipped,
+        "fingerprint": content_fingerprint(folder),
+    }
 
 
 def _in_parallel(
