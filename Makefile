@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?=
 MINUTES ?= 2
 
-.PHONY: help setup demo test book exercises lint bench clean
+.PHONY: help setup demo test book exercises lint bench mutants clean
 
 help:
 	@echo "make setup      virtual environment, Python packages and bubblewrap"
@@ -19,6 +19,7 @@ help:
 	@echo "make exercises  the notebooks for learners, from the texts in solutions/"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench DATA=DIR   speed, memory and quality beside other VAEs, and the wall: about 40 minutes"
+	@echo "make mutants    put well-known mistakes into vae_ref: which test notices?"
 	@echo "make clean      remove what was built; .venv stays"
 
 setup: $(READY)
@@ -52,6 +53,9 @@ lint: $(READY)
 
 bench: setup
 	$(BIN)/python -m benchmarks --data "$(or $(DATA),paper)"
+
+mutants: $(READY)
+	$(BIN)/python scripts/mutate.py
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache
