@@ -98,7 +98,7 @@ class _Overall:
         self.names = [stage.name for stage in stages]
         self.finished = sum(stage.minutes for stage in stages if stage.name in finished)
         self.total = sum(stage.minutes for stage in stages)
-        self.bar = tqdm(total=self.total, bar_format="{desc} |{bar}| {percentage:3.0f}%, {postfix}")
+        self.bar = tqdm(total=self.total, bar_format="{desc} |{bar}| {percentage:3.0f}%{postfix}")
         self._show(self.finished)
 
     @contextmanager
