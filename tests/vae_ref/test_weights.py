@@ -3,6 +3,7 @@
 import dataclasses
 import fnmatch
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -12,9 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vae_ref.classifier import Classifier
+from vae_ref.cli import main
 from vae_ref.config import Config
+from vae_ref.dogs import load_paper
 from vae_ref.errors import CourseError
+from vae_ref.evaluation import evaluate_model
 from vae_ref.networks import VAE
+from vae_ref.runs import open_weights
+from vae_ref.trainer import Trainer
 from vae_ref.weights import (
     FOLDER,
     NAMES,
@@ -24,7 +30,7 @@ from vae_ref.weights import (
     save_classifier,
     save_weights,
 )
-from vae_ref.weights.cards import SPREAD, render_card
+from vae_ref.weights.cards import SPREAD, publish, render_card
 
 CONFIG = Config(latent_dim=4)
 
@@ -73,6 +79,27 @@ def test_a_classifier_comes_back(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_names() -> None:
     with pytest.raises(CourseError, match="no weights named 'cats'; choose one of paper, stanford,"):
         load_weights("cats")
+
+
+def test_the_command_refuses_weights_in_one_line(monkeypatch, tmp_path: Path, capsys) -> None:
+    assert main(["evaluate", "--weights", "cats"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("vae-ref: there are no weights named 'cats'") and error.count("\n") == 1
+    monkeypatch.setattr("vae_ref.weights.FOLDER", tmp_path)
+    save_weights(VAE(4), CONFIG, "abc", tmp_path / "paper.safetensors")
+    assert main(["evaluate", "--weights", "paper", "--data", "stanford"]) == 1
+    assert "trained on paper data, not on stanford" in capsys.readouterr().err
+
+
+def test_other_data_than_the_weights_were_trained_on_are_told(monkeypatch, tmp_path: Path) -> None:
+    data = load_paper(20, 4, cache=tmp_path / "cache")
+    monkeypatch.setattr("vae_ref.runs.load_paper", lambda cache: data)
+    monkeypatch.setattr("vae_ref.weights.FOLDER", tmp_path)
+    save_weights(VAE(4), CONFIG, data.fingerprint, tmp_path / "paper.safetensors")
+    assert open_weights("paper")[2] is data
+    save_weights(VAE(4), CONFIG, "abc", tmp_path / "paper.safetensors")
+    with pytest.warns(UserWarning, match=r"trained on other paper data \(abc\)"):
+        open_weights("paper")
 
 
 def refusal(path: Path) -> str:
@@ -184,6 +211,30 @@ def test_a_card_says_what_its_numbers_say() -> None:
     assert "**broken: the code is ignored**" in render_card({**CARD, "metrics": broken})
 
 
+@pytest.mark.slow
+def test_runs_become_weights_with_a_card(monkeypatch, tmp_path: Path) -> None:
+    data = load_paper(120, 30, cache=tmp_path / "cache")
+    monkeypatch.setattr("vae_ref.runs.load_paper", lambda cache: data)
+    monkeypatch.setattr("vae_ref.weights.cards.FOLDER", tmp_path)
+    monkeypatch.setattr("vae_ref.evaluation.likelihoods.NUM_SAMPLES", 2)
+    runs = [tmp_path / f"run-{seed}" for seed in (0, 1, 2)]
+    for seed, (run, latent_dim) in enumerate(zip(runs, (4, 4, 5), strict=True)):
+        Trainer(Config(latent_dim=latent_dim, seed=seed), data, run).train(epochs=1)
+    with pytest.raises(CourseError, match=r"run-2 has latent_dim = 5, the shipped run 4"):
+        publish("paper", runs, 0.5, ["Vague."], None)
+    with pytest.raises(CourseError, match="two of the runs have the seed 0"):
+        publish("paper", [runs[0], runs[0]], 0.5, ["Vague."], None)
+    assert not list(tmp_path.glob("paper.*"))
+    publish("paper", runs[:2], 0.5, ["Vague."], None)
+    card = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
+    assert (tmp_path / "paper.md").read_text(encoding="utf-8") == render_card(card)
+    model, origin = read_model(tmp_path / "paper.safetensors")
+    assert origin.config.seed == 0 and list(card["seeds"]) == ["0", "1"]
+    found = evaluate_model(model, data.test)  # the numbers are of what is in the file
+    assert card["metrics"]["bits_per_dim"] == found.bits_per_dim and card["metrics"]["psnr"] == found.psnr
+    assert "- Vague." in (tmp_path / "paper.md").read_text(encoding="utf-8")
+
+
 SHIPPED = [name for name in NAMES if (FOLDER / f"{name}.safetensors").exists()]
 
 
@@ -202,6 +253,22 @@ def test_shipped_weights_are_what_their_card_says(name: str) -> None:
     own = card["seeds"][str(origin.config.seed)]  # before rounding to half precision
     for key in SPREAD:
         assert own[key] == pytest.approx(metrics[key], rel=2e-3, abs=1), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_reproduce_the_numbers_of_their_card(name: str) -> None:
+    metrics = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["metrics"]
+    root = os.environ.get("STANFORD_DOGS_ROOT")
+    if metrics["data"] == "stanford" and root is None:
+        pytest.skip("set STANFORD_DOGS_ROOT to the folder of Stanford Dogs")
+    model, _, data = open_weights(name, None if root is None else Path(root))
+    if data.fingerprint != metrics["fingerprint"]:
+        pytest.skip("the card was measured on another copy of the photos")
+    found = evaluate_model(model, data.test).as_dict()
+    for key in SPREAD:
+        assert found[key] == pytest.approx(metrics[key], rel=1e-4), key
+    assert found["kl_per_unit"] == pytest.approx(metrics["kl_per_unit"], rel=1e-3, abs=1e-4)
 
 
 def test_all_weights_together_are_small_and_belong_to_the_package(repository: Path) -> None:
