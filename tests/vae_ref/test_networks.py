@@ -39,11 +39,28 @@ def test_the_code_decides_the_picture() -> None:
 
 
 def test_images_do_not_influence_each_other_and_mode_does_not_matter() -> None:
+    torch.manual_seed(0)
     model = VAE(4)
+    with torch.no_grad():  # the residual blocks start as the identity, which would hide what is in them
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.1)
     x = torch.rand(3, 3, 64, 64)
     mu, logvar = model.train().encode(x)
+    x_hat = model.decode(mu)
     torch.testing.assert_close(mu[1:2], model.eval().encode(x[1:2])[0])
     torch.testing.assert_close(logvar, model.encode(x)[1])
+    torch.testing.assert_close(x_hat[1:2], model.decode(mu[1:2]))
+
+
+def test_forward_decodes_what_was_drawn_and_nothing_else() -> None:
+    model, x = VAE(4), torch.rand(2, 3, 64, 64)
+    z, mu, logvar = model.draw(x, torch.Generator().manual_seed(1))
+    assert not torch.equal(z, mu)
+    for mine, theirs in zip(
+        model(x, torch.Generator().manual_seed(1)), (model.decode(z), mu, logvar), strict=True
+    ):
+        assert torch.equal(mine, theirs)
 
 
 def test_generator_makes_forward_repeatable() -> None:
