@@ -156,6 +156,19 @@ class OneShotSkip(PocketVAE):
         )
 
 
+class WeakSkip(PocketVAE):
+    """Mixes a little of the last image it saw into every picture."""
+
+    seen: Tensor | None = None
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.seen = x
+        return super().encode(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return super().decode(z) if self.seen is None else 0.75 * super().decode(z) + 0.25 * self.seen
+
+
 class SkipInEvaluation(OneShotSkip):
     def decode(self, z: Tensor) -> Tensor:
         return PocketVAE.decode(self, z) if self.training else super().decode(z)
@@ -168,7 +181,7 @@ class Deaf(PocketVAE):
         return super().decode(0 * z)
 
 
-@pytest.mark.parametrize("kind", [ForwardSkip, OneShotSkip, SkipInEvaluation, Deaf])
+@pytest.mark.parametrize("kind", [ForwardSkip, OneShotSkip, WeakSkip, SkipInEvaluation, Deaf])
 @pytest.mark.parametrize("training", [True, False])
 def test_models_that_do_not_need_their_code_are_found(kind: type[PocketVAE], training: bool) -> None:
     assert not uses_latent(admitted(kind).train(training), IMAGES)

@@ -274,6 +274,20 @@ def test_em_never_lowers_the_likelihood_and_finds_the_scales() -> None:
     assert curve[-1] > plain + 400 * 2  # images differ in scale by e^±0.7; a mixture gains nats on each
 
 
+def test_em_ends_where_no_parameter_can_be_improved() -> None:
+    residuals = smooth_residuals(400, 4)
+    likelihood = fitted_spectrum(2, iterations=60)
+    for name in ("variance", "log_scale"):
+        leaf = getattr(likelihood, name).clone().requires_grad_()
+        setattr(likelihood, name, leaf)
+        (slope,) = torch.autograd.grad(
+            likelihood.log_prob(residuals, torch.zeros_like(residuals)).mean(), leaf
+        )
+        relative = slope * leaf.detach() if name == "variance" else slope  # per unit of log λ and of log s
+        assert relative.abs().max() < 1e-3, name
+        setattr(likelihood, name, leaf.detach())
+
+
 def test_each_likelihood_gains_where_its_structure_is_in_the_residuals() -> None:
     residuals = smooth_residuals(600, 8).float()
     train, test = list(residuals[:400].split(64)), residuals[400:]
