@@ -200,7 +200,7 @@ def test_a_card_says_what_its_numbers_say() -> None:
         "| rate (KL), nats an image | 400.0 | 401.0 ± 1.4 |",
         "has seed 3",
         "the seeds 3, 4",
-        "3.2 CPU hours",
+        "3.25 CPU hours",
         "| 5.1% (1.2%) |",
         "- Ears are vague.\n- Backgrounds are vaguer.",
         "non-commercial",

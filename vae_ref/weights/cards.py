@@ -95,7 +95,7 @@ def publish(
 def render_card(card: dict[str, Any]) -> str:
     """The card, in Markdown."""
     metrics, config = card["metrics"], card["metrics"]["config"]
-    settings = ", ".join(f"{name} {value}" for name, value in config.items() if value is not None)
+    settings = ", ".join(f"{name} {value}" for name, value in config.items() if value not in (None, ""))
     failures = "\n".join(f"- {sentence}" for sentence in card["known_failures"])
     return f"""# {TITLES[card["name"]]}
 
@@ -113,7 +113,7 @@ Split: {card["split"]}. Fingerprint of the prepared pictures: `{metrics["fingerp
 
 ## Training
 
-{card["steps"]:,} steps on {card["training_images"]:,} pictures (repeats counted), {card["cpu_hours"]:.1f} CPU hours.
+{card["steps"]:,} steps on {card["training_images"]:,} pictures (repeats counted), {card["cpu_hours"]:.2f} CPU hours.
 Settings: {settings}.
 Machine: {card["trained_on"]}.
 
