@@ -1,5 +1,6 @@
 """Training: the terms and their averages against sums written out here, and that it really learns."""
 
+import copy
 import math
 
 import pytest
@@ -55,6 +56,18 @@ def test_train_step_reports_the_terms_before_it_steps(beta: float) -> None:
     assert terms["kl"] == pytest.approx(kl, rel=1e-4)
     assert terms["loss"] == pytest.approx(reconstruction + beta * kl, rel=1e-4)
     assert all(not torch.equal(a, b) for a, b in zip(before, model.out.parameters(), strict=True))
+
+
+def test_a_step_forgets_the_gradients_of_the_one_before() -> None:
+    model, x = Toy(), torch.rand(5, 3, 2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    train_step(model, x, optimizer)
+    fresh = copy.deepcopy(model)
+    fresh.zero_grad()
+    train_step(model, x, optimizer)
+    train_step(fresh, x, torch.optim.SGD(fresh.parameters(), lr=1e-3))
+    for mine, theirs in zip(model.parameters(), fresh.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
 
 
 def test_train_step_follows_the_gradient_of_the_bound() -> None:
