@@ -178,7 +178,7 @@ MISTAKES = (
         "dogs/dataset.py",
         "yield (augment(x, self.generator) if self.augmented else x), labels",
         "yield augment(x, self.generator), labels",
-        "dogs",
+        "stanford",
     ),
     Mistake(
         "20 β taken for σ",
