@@ -97,6 +97,8 @@ def load_checkpoint(run: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         version = content.pop("format")
+        if version == FORMAT:
+            Config(**content["config"])  # a later version may have settings that this one does not know
     except Exception as error:  # torch raises many kinds of errors for damaged files
         reason = str(error).split("\n")[0]
         raise CourseError(

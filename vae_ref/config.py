@@ -71,7 +71,7 @@ class Config:
 
 
 DEFAULTS = {
-    "paper": Config(data="paper", latent_dim=32),
+    "paper": Config(data="paper", latent_dim=32, learning_rate=4e-3),
     "stanford": Config(
         data="stanford", latent_dim=192, rate=385.0, batch_size=64, learning_rate=4e-3, augmented=True
     ),

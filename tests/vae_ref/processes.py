@@ -12,7 +12,6 @@ import random
 import signal
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,7 @@ from pathlib import Path
 import torch
 
 from vae_ref import trainer as trainer_module
-from vae_ref.checkpoint import FILE_NAME, Progress
+from vae_ref.checkpoint import Progress, load_checkpoint
 from vae_ref.config import Config
 from vae_ref.devices import CPU
 from vae_ref.dogs import load_paper
@@ -59,9 +58,14 @@ def train(run: Path, cache: Path, epochs: int, ranks: Ranks | None = None, **con
     return Trainer(replace(SMALL, **config), data, run, ranks=ranks).train(epochs=epochs)
 
 
-def write_slowly() -> None:
-    """Make the writing of a checkpoint last about as long as the steps between two of them."""
-    save = torch.save
+def die_at_event(events: int) -> None:
+    """Kill this process at an event: a batch that is taken, or a twentieth of a checkpoint that is written."""
+    left = iter(range(events))
+    save, take = torch.save, trainer_module.take
+
+    def count() -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def save_in_pieces(content: object, file: io.BufferedIOBase) -> None:
         buffer = io.BytesIO()
@@ -69,29 +73,35 @@ def write_slowly() -> None:
         whole = buffer.getvalue()
         for start in range(0, len(whole), len(whole) // 20 + 1):
             file.write(whole[start : start + len(whole) // 20 + 1])
-            time.sleep(0.002)
+            file.flush()
+            count()
 
-    torch.save = save_in_pieces
+    def take_and_count(*arguments: object) -> object:
+        count()
+        return take(*arguments)
+
+    torch.save, trainer_module.take = save_in_pieces, take_and_count
 
 
 def kill_nine(folder: Path) -> dict[str, object]:
     """Kill a training at ten random moments and let it finish; beside it one that nobody disturbs."""
-    write_slowly()
     cache, killed = folder / "cache", folder / "killed"
-    start = time.perf_counter()
-    os.waitpid(fork(lambda: train(folder / "straight", cache, 2)), 0)
-    seconds = time.perf_counter() - start
-    kills, torn, before_any = 0, 0, 0
-    while kills < KILLS or torn < 2:
-        child = fork(lambda: train(killed, cache, 2))
-        time.sleep(random.uniform(0, seconds / 4))
-        os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-        kills += os.WIFSIGNALED(status)
+    statuses = [os.waitpid(fork(lambda: train(folder / "straight", cache, 2)), 0)[1]]
+    # moments are counted in events, not in seconds, so that they strike as well on a busy machine; between two
+    # checkpoints lie 22 events, so some of the trainings get on and some do not
+    moments = random.Random(0).choices(range(1, 36), k=KILLS)
+
+    def doomed(moment: int) -> None:
+        die_at_event(moment)
+        train(killed, cache, 2)
+
+    torn = 0
+    for moment in moments:
+        statuses.append(os.waitpid(fork(lambda moment=moment: doomed(moment)), 0)[1])
         torn += any(killed.glob(".*.tmp"))
-        before_any += not (killed / FILE_NAME).exists()
-    status = os.waitpid(fork(lambda: train(killed, cache, 2)), 0)[1]
-    return {"kills": kills, "torn": torn, "before_any": before_any, "status": status}
+    reached = load_checkpoint(killed).progress["step"]
+    statuses.append(os.waitpid(fork(lambda: train(killed, cache, 2)), 0)[1])
+    return {"statuses": statuses, "torn": torn, "reached": reached}
 
 
 def on_ranks(work: Callable[[Ranks], object], count: int) -> list[int]:
