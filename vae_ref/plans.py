@@ -15,8 +15,8 @@ TITLES = {
     "vae": "VAE",
     "two-level": "two levels",
     "vae-gan": "VAE-GAN",
-    "spectrum-collapsed": "spectrum, collapsed",
-    "spectrum-cured": "spectrum, cured",
+    "spectrum-collapsed": "collapsed",
+    "spectrum-cured": "cured",
 }
 TWO_LEVEL_RATES = (350, 550, 1500)  # nats, beside the main one: 63, 99 and 271 bytes a picture
 TWO_LEVEL = Config(

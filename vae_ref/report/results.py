@@ -72,12 +72,12 @@ def comparison_section(
 
 
 def _cells(evaluation: dict[str, Any]) -> Iterator[str]:
+    yield "in use" if evaluation["swap_probe"]["passed"] else "ignored: broken"
     for path, form in COLUMNS.values():
         value: Any = evaluation
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
         yield "–" if value is None else form.format(value)
-    yield "in use" if evaluation["swap_probe"]["passed"] else "ignored: broken"
 
 
 def rate_distortion_section(measured: list[dict[str, Any]], codecs: list[dict[str, Any]]) -> Section:
@@ -186,9 +186,8 @@ def likelihood_section(
     return Section(
         "Likelihoods",
         "The same net under likelihoods that know more and more about pictures, then nets trained under the best of "
-        "them. A likelihood that explains everything leaves nothing for the code to say: the KL falls to 0, every "
-        "picture decodes to the same blur, and the number is better still. So no model is chosen by bits per dim "
-        "alone.",
+        "them. Where a likelihood explains everything, the code has nothing left to say: watch the KL and the PSNR "
+        "beside the bits. No model is chosen by bits per dim alone.",
         [
             html_table(
                 "Bits per dim are upper bounds on the test side, files are counted whole.",
