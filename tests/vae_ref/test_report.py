@@ -27,8 +27,6 @@ from vae_ref.report.results import likelihood_section, rate_distortion_section, 
 from vae_ref.runs import Run
 from vae_ref.trainer import Trainer
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 SETTINGS = Config(latent_dim=4, batch_size=16, warmup_steps=5, num_validation=16)
 
 
@@ -223,17 +221,6 @@ def test_the_curves_are_compared_in_words() -> None:
     )
     assert "JPEG, whole files: none there to compare, the smallest takes 350 bytes" in html
     assert html.count("<tr>") == 1 + 5 and "28.30" in html and "<td>305</td>" in html
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}; install the package chromium")
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 CENTRE = """name => { const c = document.getElementById("map-" + name);

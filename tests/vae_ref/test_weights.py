@@ -77,7 +77,7 @@ def test_a_classifier_comes_back(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_names() -> None:
-    with pytest.raises(CourseError, match="no weights named 'cats'; choose one of .*stanford"):
+    with pytest.raises(CourseError, match=r"no weights named 'cats'; choose one of .*stanford"):
         load_weights("cats")
 
 
