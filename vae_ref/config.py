@@ -78,6 +78,16 @@ DEFAULTS = {
 }
 
 
+TWO_LEVEL = replace(DEFAULTS["stanford"], model="two-level", latent_dim=128, rate=940.0)
+
+
+def default_config(data: str, model: str = "vae") -> Config:
+    """The settings that measured best for some data and a kind of model that starts from nothing."""
+    if (data, model) == ("stanford", "two-level"):
+        return TWO_LEVEL
+    return replace(DEFAULTS[data], model=model)
+
+
 def sharpened(config: Config, start_from: str) -> Config:
     """The settings of a VAE-GAN that starts from a VAE: as there, but for what makes it one.
 

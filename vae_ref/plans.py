@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from vae_ref.config import DEFAULTS, Config, sharpened
+from vae_ref.config import DEFAULTS, TWO_LEVEL, Config, sharpened
 from vae_ref.stages import Evaluate, MeasureCodecs, PlaceOnCurve, Stage, Train, TrainClassifier
 
 MAIN = "vae"  # the stage whose model most of the page is about
@@ -19,15 +19,6 @@ TITLES = {
     "spectrum-cured": "cured",
 }
 TWO_LEVEL_RATES = (350, 550, 1500)  # nats, beside the main one: 63, 99 and 271 bytes a picture
-TWO_LEVEL = Config(
-    data="stanford",
-    model="two-level",
-    latent_dim=128,
-    rate=940.0,
-    batch_size=64,
-    learning_rate=4e-3,
-    augmented=True,
-)
 
 
 def plan(data: str, scale: float = 1.0) -> list[Stage]:

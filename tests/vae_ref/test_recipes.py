@@ -11,7 +11,7 @@ from vae_ref import trainer as trainer_module
 from vae_ref.checkpoint import FILE_NAME, load_checkpoint
 from vae_ref.cli import main
 from vae_ref.commands import train as command
-from vae_ref.config import DEFAULTS, VAE_GAN_LEARNING_RATE, Config, sharpened
+from vae_ref.config import DEFAULTS, TWO_LEVEL, VAE_GAN_LEARNING_RATE, Config, sharpened
 from vae_ref.dogs import DogData, DogSet, load_paper
 from vae_ref.errors import CourseError
 from vae_ref.models import build_model
@@ -156,7 +156,10 @@ def test_the_command_builds_the_settings(finished: Path, monkeypatch) -> None:
     assert main([*common, "--model", "two-level", "--rate", "900", "--likelihood", "spectrum"]) == 0
     wanted = replace(DEFAULTS["paper"], model="two-level", rate=900.0, likelihood="spectrum")
     assert main([*common, "--model", "vae-gan", "--from", str(finished), "--seed", "4"]) == 0
-    assert seen == [wanted, replace(sharpened(SMALL, str(finished)), seed=4)]
+    assert main([*common, "--data", "stanford", "--rate", "none"]) == 0
+    assert main([*common, "--data", "stanford", "--model", "two-level"]) == 0
+    weight_1 = replace(DEFAULTS["stanford"], rate=None)
+    assert seen == [wanted, replace(sharpened(SMALL, str(finished)), seed=4), weight_1, TWO_LEVEL]
     assert main([*common, "--model", "vae-gan"]) == 1
     assert main([*common, "--from", str(finished)]) == 1
 

@@ -8,16 +8,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_ref.commands.shared import Commands, add_data_options, natural, positive
-from vae_ref.config import DEFAULTS, LIKELIHOODS, MODELS, Config, sharpened
+from vae_ref.config import (
+    DEFAULTS,
+    LIKELIHOODS,
+    MODELS,
+    TWO_LEVEL,
+    VAE_GAN_LEARNING_RATE,
+    Config,
+    default_config,
+    sharpened,
+)
 from vae_ref.errors import CourseError
 
 if TYPE_CHECKING:
     from vae_ref.parallel import Ranks
 
+NO_RATE = "none"
+
 
 def add_parser(commands: Commands) -> None:
     """Describe the options of ``vae-ref train``; defaults come from ``vae_ref.config``."""
-    parser = commands.add_parser("train", help="train a model, or continue a run that was stopped")
+    parser = commands.add_parser(
+        "train",
+        help="train a model, or continue a run that was stopped",
+        epilog="Several processes, one for each graphics card or machine: torchrun --nproc-per-node N -m vae_ref "
+        "train ...; they share every batch, and the outcome is that of one process up to rounding.",
+    )
     parser.add_argument(
         "--data", choices=sorted(DEFAULTS), default="paper", help="paper: drawn dogs; stanford: photos"
     )
@@ -32,6 +48,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--model",
         choices=MODELS,
+        default=paper.model,
         help=f"kind of the model (default: {paper.model}); see the book's chapter 10",
     )
     parser.add_argument(
@@ -41,13 +58,17 @@ def add_parser(commands: Commands) -> None:
         metavar="RUN",
         help="finished vae that a vae-gan starts from; its settings, data included, are taken over",
     )
-    latent = f"length of a code (default: {paper.latent_dim} for paper, {stanford.latent_dim} for stanford)"
+    latent = (
+        f"length of a code, of the global one where there are two levels (default: {paper.latent_dim} for paper, "
+        f"{stanford.latent_dim} for stanford, {TWO_LEVEL.latent_dim} with two levels)"
+    )
     parser.add_argument("--latent-dim", type=positive(int), help=latent)
     parser.add_argument(
         "--rate",
-        type=positive(float),
+        type=_rate,
         metavar="NATS",
-        help="commit to this KL, nats per image: its weight is adapted until it holds (default: weight 1)",
+        help="commit to this KL, nats per image: its weight is adapted until it holds; none: weight 1, after a "
+        f"warm-up (default: {NO_RATE} for paper, {stanford.rate:g} for stanford, {TWO_LEVEL.rate:g} with two levels)",
     )
     parser.add_argument(
         "--likelihood",
@@ -55,10 +76,15 @@ def add_parser(commands: Commands) -> None:
         help=f"of pixels while training (default: {paper.likelihood}); see the book's chapter 09",
     )
     parser.add_argument(
-        "--batch-size", type=positive(int), help=f"images in a step (default: {paper.batch_size})"
+        "--batch-size",
+        type=positive(int),
+        help=f"images in a step (default: {paper.batch_size} for paper, {stanford.batch_size} for stanford)",
     )
-    rate = f"highest learning rate (default: {paper.learning_rate:g})"
-    parser.add_argument("--learning-rate", type=positive(float), help=rate)
+    parser.add_argument(
+        "--learning-rate",
+        type=positive(float),
+        help=f"highest learning rate (default: {paper.learning_rate:g}, {VAE_GAN_LEARNING_RATE:g} for a vae-gan)",
+    )
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "mps"),
@@ -107,9 +133,20 @@ def _config(options: argparse.Namespace) -> Config:
 
     if (options.start is not None) != (options.model == "vae-gan"):
         raise CourseError("--model vae-gan and --from RUN, a finished vae, go together")
-    config = DEFAULTS[options.data]
-    if options.start is not None:
-        config = sharpened(load_checkpoint(options.start).settings(), str(options.start))
-    names = ("model", "latent_dim", "rate", "likelihood", "batch_size", "learning_rate", "seed")
+    if options.start is None:
+        config = default_config(options.data, options.model)
+    else:
+        start = load_checkpoint(options.start)
+        config = sharpened(start.settings(), str(options.start))
+        if options.root is None and start.root:
+            options.root = Path(start.root)
+    names = ("latent_dim", "rate", "likelihood", "batch_size", "learning_rate", "seed")
     given = {name: getattr(options, name) for name in names}
-    return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.rate == NO_RATE:
+        given["rate"] = None
+    return dataclasses.replace(config, **given)
+
+
+def _rate(text: str) -> float | str:
+    return text if text == NO_RATE else positive(float)(text)
