@@ -17,12 +17,13 @@ from safetensors.torch import save
 
 from autograder.wire import MAX_DEPTH, MAX_TENSORS, Seed, WireError, read, write
 
+printable = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # what arrives of a text
 plain = (
     st.none()
     | st.booleans()
     | st.integers(-(2**40), 2**40)
     | st.floats(allow_nan=False)
-    | st.text(max_size=20)
+    | st.text(printable, max_size=20)
 )
 trees = st.recursive(
     plain,
@@ -41,6 +42,11 @@ def test_plain_values_come_back_as_they_were(tmp_path: Path, tree: object) -> No
     except WireError:
         return  # nested too deeply to travel
     assert read(path) == tree
+
+
+def test_what_no_file_can_hold_does_not_arrive(tmp_path: Path) -> None:
+    write(tmp_path / "message.safetensors", ["a\0b", "\0"])
+    assert read(tmp_path / "message.safetensors") == ["ab", ""]
 
 
 def test_tensors_come_back_as_they_were(tmp_path: Path) -> None:
