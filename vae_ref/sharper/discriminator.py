@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 WIDTH = 32  # channels at 32×32; twice as many at 16×16, four times at 8×8
+SLOPE = 0.2  # of LeakyReLU below 0
 
 
 class Discriminator(nn.Module):
@@ -38,13 +40,18 @@ class Discriminator(nn.Module):
             A logit for each patch, (B, 1, 8, 8), and the features of each layer, shallow to deep.
         """
         features = []
-        h = 2 * x - 1
+        # on a processor the first layer takes a little over half the time with the channels last in memory
+        h = (2 * x - 1).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             h = layer(h)
-            features.append(h)
+            features.append(h.to(x.dtype))
         return self.logits(h).to(x.dtype), features
 
 
 def _layer(channels_in: int, channels_out: int) -> nn.Sequential:
     """Half the side: overlapping 4×4 windows in steps of 2."""
-    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+    convolution = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1)
+    # features as large as their input (He et al., 2015): torch's default shrinks them at every layer, and a unit
+    # of feature distance should mean as much in the last layer as in the first
+    nn.init.kaiming_normal_(convolution.weight, SLOPE)
+    return nn.Sequential(convolution, nn.LeakyReLU(SLOPE))

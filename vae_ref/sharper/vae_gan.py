@@ -17,8 +17,8 @@ from vae_ref.networks import VAE
 from vae_ref.sharper.discriminator import Discriminator
 from vae_ref.sharper.losses import discriminator_loss, feature_matching_loss, generator_loss
 
-ADVERSARIAL_WEIGHT = 300.0  # nats per image for one nat of the generator's loss
-FEATURE_WEIGHT = 300.0  # nats per image for one unit of feature distance
+ADVERSARIAL_WEIGHT = 1000.0  # nats per image for one nat of the generator's loss
+FEATURE_WEIGHT = 5000.0  # nats per image for one unit of feature distance
 
 
 def vae_gan_optimizers(
