@@ -15,6 +15,7 @@ from vae_ref.codecs import CODECS, LOSSLESS, has_format, lossless_bits_per_dim, 
 from vae_ref.config import Config
 from vae_ref.dogs import DogData
 from vae_ref.evaluation.full import evaluate_fully
+from vae_ref.evaluation.likelihoods import latent_free_bits
 from vae_ref.rate_distortion import comparison_set, measure_model
 from vae_ref.runs import Run, describe, training_facts
 from vae_ref.trainer import Trainer
@@ -147,6 +148,21 @@ class Evaluate:
             **describe(run.model, run.config, place.data),
             **training_facts(run.progress),
         }
+
+
+@dataclass(frozen=True)
+class MeasureLatentFree:
+    """Measure what likelihoods with structure make of pictures without any model: the baseline of them all."""
+
+    minutes: float = 3.0
+    name: str = "latent-free"
+    after: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def work(self, place: Place) -> dict[str, Any]:
+        return latent_free_bits(place.data.train, place.data.test)
 
 
 @dataclass(frozen=True)

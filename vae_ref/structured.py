@@ -12,45 +12,48 @@ from torch import Tensor
 
 from vae_ref.bound import kl_divergence, require_images
 from vae_ref.networks import IMAGE_SIZE, VAE
-from vae_ref.tighter import SpectrumLikelihood, dequantise, to_middle
+from vae_ref.tighter import JointMoments, SpectrumLikelihood, WienerFilter, dequantise, to_middle
 
 LEAST_WEIGHT = 0.005  # of a new batch: moments reach back about 200 batches
 
 
 class RunningSpectrum(SpectrumLikelihood):
-    """A ``SpectrumLikelihood`` that follows the residuals of a model in training.
+    """A ``SpectrumLikelihood`` around filtered pictures; both follow a model in training.
 
     Attributes:
-        moments: running mean of the products of colours c and d at each frequency, (3, 3, S, S).
-        num_batches: that went into it.
+        moments: running means over the last batches.
+        filter: what decoded pictures pass through.
+        num_batches: that went into the moments.
     """
 
-    moments: Tensor
     num_batches: Tensor
 
     def __init__(self, size: int = IMAGE_SIZE) -> None:
         super().__init__(size)
-        self.register_buffer("moments", torch.zeros(3, 3, size, size))
+        self.moments, self.filter = JointMoments(size), WienerFilter(size)
         self.register_buffer("num_batches", torch.tensor(0))
 
+    def log_prob(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        return super().log_prob(x, self.filter(x_hat))
+
     @torch.no_grad()
-    def follow(self, residual: Tensor) -> None:
-        """Take a batch of residuals into account.
+    def follow(self, x: Tensor, x_hat: Tensor) -> None:
+        """Take a batch into account.
 
         Args:
-            residual: x − x_hat on the dequantised scale, (B, 3, S, S).
+            x, x_hat: pictures and decoded ones on the dequantised scale, (B, 3, S, S).
         """
         self.num_batches += 1
-        frequencies = self.dct @ residual @ self.dct.T
-        batch = torch.einsum("bchw,bdhw->cdhw", frequencies, frequencies) / len(residual)
         # the plain mean of the first batches, then one that forgets
-        weight = torch.clamp(1 / self.num_batches, min=LEAST_WEIGHT)
-        self.moments.lerp_(batch, weight.to(batch))
+        self.moments.follow(x, x_hat, torch.clamp(1 / self.num_batches, min=LEAST_WEIGHT))
+        self.filter.set_from(self.moments)
+        residual = self.filter.residual_moments(self.moments)  # (3, 3, S, S)
         # the cosine transform keeps lengths: the mean over frequencies is the colours' covariance
-        values, directions = torch.linalg.eigh(self.moments.double().mean(dim=(2, 3)))
-        self.whiten.copy_(directions.T / values.clamp(min=1e-12).sqrt()[:, None])
+        values, directions = torch.linalg.eigh(residual.mean(dim=(2, 3)))
+        whiten = directions.T / values.clamp(min=1e-12).sqrt()[:, None]
+        self.whiten.copy_(whiten)
         # variance of channel k of W r at a frequency: w_kᵀ E[r rᵀ] w_k
-        self._set_variance(torch.einsum("kc,cdhw,kd->khw", self.whiten, self.moments, self.whiten))
+        self._set_variance(torch.einsum("kc,cdhw,kd->khw", whiten, residual, whiten))
 
 
 def structured_step(
@@ -60,7 +63,7 @@ def structured_step(
 
     Args:
         model: the VAE.
-        likelihood: follows the model's residuals.
+        likelihood: follows the model.
         x: images, (B, 3, 64, 64), in [0, 1].
         optimizer: holds the model's parameters.
         beta: weight of the KL term.
@@ -74,7 +77,7 @@ def structured_step(
     x_hat, mu, logvar = model(x)
     with torch.autocast(x.device.type, enabled=False):  # the likelihood's matrix products need float32
         pixels, means = dequantise(x), to_middle(x_hat)
-        likelihood.follow(pixels - means)
+        likelihood.follow(pixels, means)
         reconstruction = -likelihood.log_prob(pixels, means)  # (B,)
     kl = kl_divergence(mu, logvar)  # (B,)
     loss = (reconstruction + beta * kl).mean()

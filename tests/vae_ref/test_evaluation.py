@@ -22,7 +22,7 @@ from vae_ref.evaluation.frechet import (
     inception_network,
 )
 from vae_ref.evaluation.full import evaluate_fully
-from vae_ref.evaluation.likelihoods import calibrated_bits, importance_weighted
+from vae_ref.evaluation.likelihoods import calibrated_bits, importance_weighted, latent_free_bits
 from vae_ref.evaluation.pictures import high_frequency_share
 from vae_ref.evaluation.probes import linear_probe
 from vae_ref.networks import VAE
@@ -267,6 +267,20 @@ def test_better_likelihoods_cost_the_entropy_of_known_noise() -> None:
     assert found["colour"] == pytest.approx(entropy, abs=0.01)
     # 12,288 variances from 200 pictures: ½ · log₂ e · 2 / 200 bits more on others
     assert found["spectrum"] == pytest.approx(entropy + math.log2(math.e) / 200, abs=0.01)
+    # the decoded picture never changes: its filter learns 12,288 means, ½ · log₂ e / 200 bits more
+    assert found["filtered"] == pytest.approx(entropy + 1.5 * math.log2(math.e) / 200, abs=0.015)
+
+
+def test_without_a_code_known_noise_costs_its_entropy() -> None:
+    fitted_on, dogs = coloured_noise(200, 0)[0], coloured_noise(60, 1)[0]
+    covariance = coloured_noise(1, 0)[1].double()
+    entropy = 0.5 * math.log2(2 * math.pi * math.e) + 8 + torch.logdet(covariance).item() / (6 * math.log(2))
+    found = latent_free_bits(fitted_on, dogs)
+    # each of 12,288 means fitted to 200 pictures is worth 1/200 of a variance on them, and costs as much on others
+    assert found["colour"] == pytest.approx(entropy + 0.5 * math.log2(math.e) * 2 / 200, abs=0.01)
+    assert found["spectrum"] == pytest.approx(entropy + 1.5 * math.log2(math.e) / 200, abs=0.015)
+    assert found["scales"] == pytest.approx(found["spectrum"], abs=0.01)  # all these pictures are equally rough
+    assert found["sigma"] > found["colour"] + 0.5
 
 
 def test_importance_weights_of_an_exact_posterior_add_nothing(monkeypatch) -> None:

@@ -183,20 +183,23 @@ def test_the_likelihood_table_names_the_collapse() -> None:
     main = {
         **numbers,
         "reconstruction": -9000.0,
-        "bits_per_dim_calibrated": {"colour": 5.96, "spectrum": 4.26},
+        "bits_per_dim_calibrated": {"colour": 5.96, "spectrum": 4.26, "filtered": 3.68},
     }
     collapsed = {
         **main,
         "kl": 0.0,
         "psnr": 11.98,
         "active_units": 0,
-        "bits_per_dim_calibrated": {"spectrum": 3.87},
+        "bits_per_dim_calibrated": {"filtered": 3.87},
     }
     evaluations = {"vae": main, "spectrum-collapsed": collapsed}
-    html = likelihood_section(evaluations, {"PNG": 5.72, "WEBP": 3.96}, 12288).html()
+    latent_free = {"sigma": 7.1, "colour": 6.5, "spectrum": 3.88, "scales": 3.76}
+    html = likelihood_section(evaluations, latent_free, {"PNG": 5.72, "WEBP": 3.96}, 12288).html()
     rows = re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", html)
     cells = {name: re.findall("<td>(.*?)</td>", rest) for name, rest in rows}
-    assert [row[0] for row in cells.values()][2:] == ["6.600", "5.960", "4.260", "3.870", "5.720", "3.960"]
+    bits = [row[0] for row in cells.values()]
+    assert bits[2:7] == ["6.600", "5.960", "4.260", "3.680", "3.870"]
+    assert bits[7:] == ["7.100", "3.880", "3.760", "5.720", "3.960"]
     assert cells["colours × spectrum, trained under it: collapsed"] == ["3.870", "0.0", "11.98", "0 of 128"]
 
 

@@ -7,6 +7,7 @@ import mpmath
 import pytest
 import torch
 from scipy.fft import dctn
+from sklearn.linear_model import LinearRegression
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
@@ -14,10 +15,12 @@ from vae_ref.bound import reconstruction_log_likelihood
 from vae_ref.dogs import NOISE_SIGMA, draw_paper_dogs, entropy_floor, paper_dogs
 from vae_ref.tighter import (
     ColourLikelihood,
+    JointMoments,
     Likelihood,
     SharedSigmaLikelihood,
     SpectrumLikelihood,
     UniformLikelihood,
+    WienerFilter,
     beta_from_sigma,
     bits_per_dim,
     colour_covariance,
@@ -380,3 +383,66 @@ WRONG_CALLS = [
 def test_wrong_input_is_named(call, says: str) -> None:
     with pytest.raises((TypeError, ValueError), match=says):
         call()
+
+
+# ---- the Wiener filter --------------------------------------------------------------------------------------------
+
+
+def blurred_pairs(count: int, size: int = 4) -> tuple[Tensor, Tensor]:
+    """Pictures with structure, and decoded ones that know the low frequencies only, with debris in the others."""
+    x = 0.5 + smooth_residuals(count, size, rough=False)
+    basis = dct_matrix(size)
+    known = (torch.arange(size)[:, None] + torch.arange(size) < 3).double()
+    low = basis.T @ (basis @ (x - 0.5) @ basis.T * known) @ basis
+    return x, 0.5 + low + 0.02 * torch.randn(x.shape, generator=generator(5), dtype=torch.float64)
+
+
+def test_gains_and_offsets_are_those_of_linear_regression() -> None:
+    x, x_hat = blurred_pairs(300)
+    fitted = WienerFilter(4).double().fit([(x[:100], x_hat[:100]), (x[100:], x_hat[100:])])
+    y, y_hat = (
+        torch.from_numpy(dctn(torch.einsum("cd,bdhw->bchw", fitted.colours, v - 0.5).numpy(), axes=(2, 3), norm="ortho"))
+        for v in (x, x_hat)
+    )
+    for place in ((0, 0, 0), (1, 2, 3), (2, 0, 1)):
+        line = LinearRegression().fit(y_hat[:, *place][:, None], y[:, *place])
+        assert fitted.gain[place].item() == pytest.approx(line.coef_[0], rel=1e-4, abs=1e-5)
+        assert fitted.offset[place].item() == pytest.approx(line.intercept_, abs=1e-5)
+    torch.testing.assert_close(fitted.colours @ fitted.colours.T, torch.eye(3, dtype=torch.float64))
+
+
+def test_a_filter_keeps_what_is_known_and_drops_debris() -> None:
+    x, x_hat = blurred_pairs(300)
+    fitted = WienerFilter(4).double().fit([(x, x_hat)])
+    filtered = fitted(x_hat)
+    assert (x - filtered).square().mean() < (x - x_hat).square().mean()
+    assert fitted.gain[:, 3, 3].abs().max() < 0.4 and fitted.gain[2, 0, 0] > 0.9
+    exact = WienerFilter(4).double().fit([(x, x)])
+    torch.testing.assert_close(exact(x), x, rtol=0, atol=1e-5)
+    torch.testing.assert_close(WienerFilter(4)(x.float()), x.float(), rtol=0, atol=1e-6)  # unfitted: nothing happens
+
+
+def test_moments_of_what_is_left_are_those_of_the_filtered_pictures() -> None:
+    x, x_hat = blurred_pairs(200)
+    moments = JointMoments(4).double()
+    moments.follow(x, x_hat, 1.0)
+    fitted = WienerFilter(4).double()
+    fitted.set_from(moments)
+    left = dct_matrix(4) @ (x - fitted(x_hat)) @ dct_matrix(4).T
+    wanted = torch.einsum("bchw,bdhw->cdhw", left, left) / len(left)
+    torch.testing.assert_close(fitted.residual_moments(moments), wanted, rtol=1e-3, atol=1e-8)
+
+
+def test_a_filter_of_pictures_that_never_change_is_their_mean() -> None:
+    x, _ = blurred_pairs(50)
+    same = torch.full_like(x, 0.3)
+    torch.testing.assert_close(
+        WienerFilter(4).double().fit([(x, same)])(same)[0], x.mean(dim=0), rtol=0, atol=1e-5
+    )
+
+
+def test_a_filter_refuses_what_it_cannot_learn_from() -> None:
+    with pytest.raises(ValueError, match="pairs gave no batch"):
+        WienerFilter(4).fit([])
+    with pytest.raises(ValueError, match="pairs must be finite"):
+        WienerFilter(4).fit([(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), torch.nan))])

@@ -155,16 +155,21 @@ def _gain(curve: list[RatePoint], codec: list[RatePoint]) -> str:
 
 
 def likelihood_section(
-    evaluations: Mapping[str, dict[str, Any]], lossless: Mapping[str, float], num_dims: int
+    evaluations: Mapping[str, dict[str, Any]],
+    latent_free: Mapping[str, float],
+    lossless: Mapping[str, float],
+    num_dims: int,
 ) -> Section:
     """One table of bits per dim under ever better likelihoods, and what they hide.
 
     Args:
         evaluations: numbers of "vae", and of "spectrum-collapsed" and "spectrum-cured" if they were trained.
+        latent_free: see ``latent_free_bits``.
         lossless: bits per dim of files by their format.
         num_dims: pixel values in a picture.
     """
-    rows = [("no model: uniform", "8.000", "–", "–", "–")]
+    nothing = ("–", "–", "–")
+    rows = [("no model: uniform", "8.000", *nothing)]
     main = evaluations["vae"]
     calibrated = main["bits_per_dim_calibrated"]
     for text, bits in (
@@ -172,6 +177,7 @@ def likelihood_section(
         ("one σ, the best", main["bits_per_dim"]),
         ("colours: a 3×3 covariance", calibrated["colour"]),
         ("colours × spectrum, fitted after training", calibrated["spectrum"]),
+        ("the same around filtered pictures, with scales", calibrated["filtered"]),
     ):
         rows.append(_likelihood_row(text, bits, main))
     for name, text in (
@@ -180,14 +186,21 @@ def likelihood_section(
     ):
         if name in evaluations:
             found = evaluations[name]
-            rows.append(_likelihood_row(text, found["bits_per_dim_calibrated"]["spectrum"], found))
+            rows.append(_likelihood_row(text, found["bits_per_dim_calibrated"]["filtered"], found))
+    for key, text in (
+        ("sigma", "no code, the mean picture: one σ"),
+        ("spectrum", "no code: colours × spectrum"),
+        ("scales", "no code: the same with scales"),
+    ):
+        rows.append((text, f"{latent_free[key]:.3f}", *nothing))
     names = {"PNG": "PNG files", "WEBP": "lossless WebP files"}
-    rows += [(names[form], f"{bits:.3f}", "–", "–", "–") for form, bits in lossless.items()]
+    rows += [(names[form], f"{bits:.3f}", *nothing) for form, bits in lossless.items()]
     return Section(
         "Likelihoods",
         "The same net under likelihoods that know more and more about pictures, then nets trained under the best of "
-        "them. Where a likelihood explains everything, the code has nothing left to say: watch the KL and the PSNR "
-        "beside the bits. No model is chosen by bits per dim alone.",
+        "them, then the same likelihoods without any code. Where a likelihood explains everything, the code has "
+        "nothing left to say: watch the KL and the PSNR beside the bits. Only what lies below the last row without a "
+        "code is owed to the code. No model is chosen by bits per dim alone.",
         [
             html_table(
                 "Bits per dim are upper bounds on the test side, files are counted whole.",

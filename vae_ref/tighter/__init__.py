@@ -13,13 +13,16 @@ from vae_ref.tighter.likelihoods import (
     mean_picture,
 )
 from vae_ref.tighter.spectrum import SpectrumLikelihood, dct_matrix
+from vae_ref.tighter.wiener import JointMoments, WienerFilter
 
 __all__ = [
     "ColourLikelihood",
+    "JointMoments",
     "Likelihood",
     "SharedSigmaLikelihood",
     "SpectrumLikelihood",
     "UniformLikelihood",
+    "WienerFilter",
     "beta_from_sigma",
     "bits_per_dim",
     "colour_covariance",

@@ -166,6 +166,9 @@ def _detail_rows(metrics: dict[str, Any]) -> str:
         ),
         "bits/dim, colour covariance refitted": f"{metrics['bits_per_dim_calibrated']['colour']:.3f}",
         "bits/dim, spectrum refitted": f"{metrics['bits_per_dim_calibrated']['spectrum']:.3f}",
+        "bits/dim, spectrum with scales, around filtered pictures": (
+            f"{metrics['bits_per_dim_calibrated']['filtered']:.3f}"
+        ),
         "σ of a pixel": f"{metrics['sigma']:.4f}",
         "class from a linear probe of the code (chance)": (
             f"{metrics['probe_accuracy']:.1%} ({metrics['probe_chance']:.1%})"
