@@ -11,6 +11,7 @@ from vae_ref.errors import CourseError
 MODELS = ("vae", "two-level", "vae-gan")
 LIKELIHOODS = ("sigma", "spectrum")
 VAE_GAN_LEARNING_RATE = 5e-4  # of decoder and discriminator
+SPECTRUM_LEARNING_RATE = 1e-3  # of a finished vae that goes on under the spectrum
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Config:
             patch is on and how bright the paper is belong to what is drawn there.
         num_validation: training images kept aside to watch progress; the test side stays untouched.
         seed: of the weights, the order of images and all noise.
-        start_from: folder of the finished run that a vae-gan starts from.
+        start_from: folder of the finished run that is continued: by a vae-gan always, by a vae when it learns the
+            spectrum after a warm-up under a shared σ.
 
     Raises:
         CourseError: a setting makes no sense.
@@ -60,10 +62,15 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise CourseError(f"{name} must be positive, got {value}; leave it out for the default")
-        if (self.model == "vae-gan") != bool(self.start_from):
+        if self.model == "vae-gan" and not self.start_from:
+            raise CourseError("a vae-gan starts from a finished vae; use --model vae-gan --from RUN")
+        if self.start_from and (self.model, self.likelihood) not in (
+            ("vae-gan", "sigma"),
+            ("vae", "spectrum"),
+        ):
             raise CourseError(
-                f"start_from must name a run for a vae-gan and for nothing else, got {self.start_from!r} for a "
-                f"{self.model}; use --model vae-gan --from RUN"
+                f"a {self.model} under the likelihood {self.likelihood} starts from nothing, got "
+                f"start_from {self.start_from!r}; with --from goes --model vae-gan or --likelihood spectrum"
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,10 +105,8 @@ def sharpened(config: Config, start_from: str) -> Config:
     Raises:
         CourseError: it is no VAE.
     """
-    if config.model != "vae":
-        raise CourseError(f"{start_from} is a {config.model}; only a vae can be made a vae-gan")
     return replace(
-        config,
+        _of_a_vae(config, start_from),
         model="vae-gan",
         start_from=start_from,
         learning_rate=VAE_GAN_LEARNING_RATE,
@@ -109,6 +114,31 @@ def sharpened(config: Config, start_from: str) -> Config:
         likelihood="sigma",
         warmup_steps=0,
     )
+
+
+def under_spectrum(config: Config, start_from: str) -> Config:
+    """The settings of a VAE that goes on under the spectrum likelihood: as before, its rate included.
+
+    Args:
+        config: of the VAE.
+        start_from: folder of its run.
+
+    Raises:
+        CourseError: it is no VAE.
+    """
+    return replace(
+        _of_a_vae(config, start_from),
+        likelihood="spectrum",
+        start_from=start_from,
+        learning_rate=SPECTRUM_LEARNING_RATE,
+        warmup_steps=0,
+    )
+
+
+def _of_a_vae(config: Config, where: str) -> Config:
+    if config.model != "vae":
+        raise CourseError(f"{where} is a {config.model}; only a vae can be continued in another way")
+    return config
 
 
 def require_same(saved: dict[str, Any], wanted: dict[str, Any], where: str) -> None:

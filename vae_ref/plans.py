@@ -8,7 +8,15 @@ from __future__ import annotations
 import dataclasses
 
 from vae_ref.config import DEFAULTS, TWO_LEVEL, Config, sharpened
-from vae_ref.stages import Evaluate, MeasureCodecs, MeasureLatentFree, PlaceOnCurve, Stage, Train, TrainClassifier
+from vae_ref.stages import (
+    Evaluate,
+    MeasureCodecs,
+    MeasureLatentFree,
+    PlaceOnCurve,
+    Stage,
+    Train,
+    TrainClassifier,
+)
 
 MAIN = "vae"  # the stage whose model most of the page is about
 TITLES = {

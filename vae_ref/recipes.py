@@ -96,7 +96,7 @@ def _sharpen(model: VAE, learning_rate: float, device: torch.device) -> Recipe:
 
 
 def load_start(model: VAE, config: Config, fingerprint: str) -> None:
-    """Give a VAE-GAN the weights of the finished VAE that it starts from.
+    """Give a model the weights of the finished VAE that it starts from.
 
     Args:
         model: gets the weights.

@@ -279,7 +279,9 @@ def test_without_a_code_known_noise_costs_its_entropy() -> None:
     # each of 12,288 means fitted to 200 pictures is worth 1/200 of a variance on them, and costs as much on others
     assert found["colour"] == pytest.approx(entropy + 0.5 * math.log2(math.e) * 2 / 200, abs=0.01)
     assert found["spectrum"] == pytest.approx(entropy + 1.5 * math.log2(math.e) / 200, abs=0.015)
-    assert found["scales"] == pytest.approx(found["spectrum"], abs=0.01)  # all these pictures are equally rough
+    assert found["scales"] == pytest.approx(
+        found["spectrum"], abs=0.01
+    )  # all these pictures are equally rough
     assert found["sigma"] > found["colour"] + 0.5
 
 

@@ -11,7 +11,7 @@ from vae_ref import trainer as trainer_module
 from vae_ref.checkpoint import FILE_NAME, load_checkpoint
 from vae_ref.cli import main
 from vae_ref.commands import train as command
-from vae_ref.config import DEFAULTS, TWO_LEVEL, VAE_GAN_LEARNING_RATE, Config, sharpened
+from vae_ref.config import DEFAULTS, TWO_LEVEL, VAE_GAN_LEARNING_RATE, Config, sharpened, under_spectrum
 from vae_ref.dogs import DogData, DogSet, load_paper
 from vae_ref.errors import CourseError
 from vae_ref.models import build_model
@@ -126,6 +126,19 @@ def test_a_vae_gan_refuses_other_pictures_an_unfinished_run_and_other_kinds(
         sharpened(replace(SMALL, model="two-level"), "run")
     with pytest.raises(CourseError, match="--model vae-gan --from RUN"):
         replace(SMALL, model="vae-gan")
+    with pytest.raises(
+        CourseError, match="a two-level under the likelihood sigma starts from nothing, got start_from 'x'"
+    ):
+        replace(SMALL, model="two-level", start_from="x")
+
+
+def test_a_vae_goes_on_under_the_spectrum_with_its_weights(
+    data: DogData, finished: Path, tmp_path: Path
+) -> None:
+    config = under_spectrum(replace(SMALL, rate=5.0), str(finished))
+    trainer = Trainer(config, data, tmp_path / "spectrum")
+    assert stored(trainer.model.state_dict()) == stored(load_checkpoint(finished).model)
+    assert trainer.train(epochs=1).step == 5 and "likelihood" in trainer.recipe.modules
 
 
 def test_another_models_checkpoint_is_refused_and_left_alone(data: DogData, finished: Path) -> None:
@@ -159,7 +172,9 @@ def test_the_command_builds_the_settings(finished: Path, monkeypatch) -> None:
     assert main([*common, "--data", "stanford", "--rate", "none"]) == 0
     assert main([*common, "--data", "stanford", "--model", "two-level"]) == 0
     weight_1 = replace(DEFAULTS["stanford"], rate=None)
-    assert seen == [wanted, replace(sharpened(SMALL, str(finished)), seed=4), weight_1, TWO_LEVEL]
+    assert seen[:4] == [wanted, replace(sharpened(SMALL, str(finished)), seed=4), weight_1, TWO_LEVEL]
+    assert main([*common, "--likelihood", "spectrum", "--from", str(finished)]) == 0
+    assert seen[4:] == [under_spectrum(SMALL, str(finished))]
     assert main([*common, "--model", "vae-gan"]) == 1
     assert main([*common, "--from", str(finished)]) == 1
 

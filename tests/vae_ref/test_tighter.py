@@ -401,7 +401,9 @@ def test_gains_and_offsets_are_those_of_linear_regression() -> None:
     x, x_hat = blurred_pairs(300)
     fitted = WienerFilter(4).double().fit([(x[:100], x_hat[:100]), (x[100:], x_hat[100:])])
     y, y_hat = (
-        torch.from_numpy(dctn(torch.einsum("cd,bdhw->bchw", fitted.colours, v - 0.5).numpy(), axes=(2, 3), norm="ortho"))
+        torch.from_numpy(
+            dctn(torch.einsum("cd,bdhw->bchw", fitted.colours, v - 0.5).numpy(), axes=(2, 3), norm="ortho")
+        )
         for v in (x, x_hat)
     )
     for place in ((0, 0, 0), (1, 2, 3), (2, 0, 1)):
@@ -419,7 +421,9 @@ def test_a_filter_keeps_what_is_known_and_drops_debris() -> None:
     assert fitted.gain[:, 3, 3].abs().max() < 0.4 and fitted.gain[2, 0, 0] > 0.9
     exact = WienerFilter(4).double().fit([(x, x)])
     torch.testing.assert_close(exact(x), x, rtol=0, atol=1e-5)
-    torch.testing.assert_close(WienerFilter(4)(x.float()), x.float(), rtol=0, atol=1e-6)  # unfitted: nothing happens
+    torch.testing.assert_close(
+        WienerFilter(4)(x.float()), x.float(), rtol=0, atol=1e-6
+    )  # unfitted: nothing happens
 
 
 def test_moments_of_what_is_left_are_those_of_the_filtered_pictures() -> None:

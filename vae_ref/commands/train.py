@@ -17,6 +17,7 @@ from vae_ref.config import (
     Config,
     default_config,
     sharpened,
+    under_spectrum,
 )
 from vae_ref.errors import CourseError
 
@@ -56,7 +57,8 @@ def add_parser(commands: Commands) -> None:
         dest="start",
         type=Path,
         metavar="RUN",
-        help="finished vae that a vae-gan starts from; its settings, data included, are taken over",
+        help="finished vae to go on from, with --model vae-gan or --likelihood spectrum; its settings, data "
+        "included, are taken over",
     )
     latent = (
         f"length of a code, of the global one where there are two levels (default: {paper.latent_dim} for paper, "
@@ -131,13 +133,18 @@ def _config(options: argparse.Namespace) -> Config:
     """The default settings, or those of the run to start from, with what the command line says instead."""
     from vae_ref.checkpoint import load_checkpoint
 
-    if (options.start is not None) != (options.model == "vae-gan"):
-        raise CourseError("--model vae-gan and --from RUN, a finished vae, go together")
     if options.start is None:
+        if options.model == "vae-gan":
+            raise CourseError("a vae-gan starts from a finished vae; name its folder with --from RUN")
         config = default_config(options.data, options.model)
     else:
         start = load_checkpoint(options.start)
-        config = sharpened(start.settings(), str(options.start))
+        if options.model == "vae-gan":
+            config = sharpened(start.settings(), str(options.start))
+        elif options.likelihood == "spectrum":
+            config = under_spectrum(start.settings(), str(options.start))
+        else:
+            raise CourseError("--from goes with --model vae-gan or --likelihood spectrum, add one of them")
         if options.root is None and start.root:
             options.root = Path(start.root)
     names = ("latent_dim", "rate", "likelihood", "batch_size", "learning_rate", "seed")

@@ -54,7 +54,8 @@ def calibrated_bits(model: VAE, held_out: DogSet, dogs: DogSet, seed: int = 0) -
     """
     generator = torch.Generator().manual_seed(seed)
     pairs = [
-        (dequantise(x, generator), to_middle(model(x, generator)[0])) for x, _ in Batches(held_out, BATCH_SIZE)
+        (dequantise(x, generator), to_middle(model(x, generator)[0]))
+        for x, _ in Batches(held_out, BATCH_SIZE)
     ]
     believed = WienerFilter().fit(pairs)
     likelihoods: dict[str, Likelihood] = {"colour": ColourLikelihood(), "spectrum": SpectrumLikelihood()}

@@ -45,8 +45,6 @@ def write_results(
     more = [
         comparison_section(models, titled, example_images(run, 10), run.config.seed),
         rate_distortion_section(points, codecs["lossy"]),
-        likelihood_section(
-            evaluations, results["latent-free"], codecs["lossless"], data.test.images[0].size
-        ),
+        likelihood_section(evaluations, results["latent-free"], codecs["lossless"], data.test.images[0].size),
     ]
     return write_page(run, evaluations[MAIN], out, more, {"stages": results})
