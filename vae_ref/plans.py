@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from vae_ref.config import DEFAULTS, TWO_LEVEL, Config, sharpened
+from vae_ref.config import DEFAULTS, TWO_LEVEL, Config, sharpened, under_spectrum
 from vae_ref.stages import (
     Evaluate,
     MeasureCodecs,
@@ -58,20 +58,19 @@ def _paper(scale: float) -> list[Stage]:
 def _stanford(scale: float) -> list[Stage]:
     single = DEFAULTS["stanford"]
     collapsed = dataclasses.replace(single, likelihood="spectrum", rate=None)
-    cured = dataclasses.replace(collapsed, rate=single.rate)
     stages: list[Stage] = [
         MeasureCodecs(),
         MeasureLatentFree(),
         TrainClassifier(12 * scale),
-        _train("vae", single, epochs=20, minutes=40, scale=scale),
-        _train("two-level", TWO_LEVEL, epochs=20, minutes=60, scale=scale),
-        _train("vae-gan", sharpened(single, "vae"), epochs=6, minutes=30, scale=scale),
-        _train("spectrum-collapsed", collapsed, epochs=5, minutes=15, scale=scale),
-        _train("spectrum-cured", cured, epochs=10, minutes=30, scale=scale),
+        _train("vae", single, epochs=20, minutes=5, scale=scale),
+        _train("two-level", TWO_LEVEL, epochs=20, minutes=10, scale=scale),
+        _train("vae-gan", sharpened(single, "vae"), epochs=8, minutes=5, scale=scale),
+        _train("spectrum-collapsed", collapsed, epochs=3, minutes=2, scale=scale),
+        _train("spectrum-cured", under_spectrum(single, "vae"), epochs=3, minutes=2, scale=scale),
     ]
     for rate in TWO_LEVEL_RATES:
         config = dataclasses.replace(TWO_LEVEL, rate=float(rate))
-        stages.append(_train(f"two-level-{rate}", config, epochs=8, minutes=8, scale=scale))
+        stages.append(_train(f"two-level-{rate}", config, epochs=8, minutes=4, scale=scale))
     trained = [stage.name for stage in stages if isinstance(stage, Train)]
     stages += [Evaluate(name, minutes=6) for name in trained if name in TITLES]
     stages += [PlaceOnCurve("vae", TITLES["vae"]), PlaceOnCurve("vae-gan", TITLES["vae-gan"])]
