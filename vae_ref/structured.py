@@ -13,6 +13,7 @@ from torch import Tensor
 from vae_ref.bound import kl_divergence, require_images
 from vae_ref.networks import IMAGE_SIZE, VAE
 from vae_ref.tighter import JointMoments, SpectrumLikelihood, WienerFilter, dequantise, to_middle
+from vae_ref.tighter.wiener import eigen_colours
 
 LEAST_WEIGHT = 0.005  # of a new batch: moments reach back about 200 batches
 
@@ -49,8 +50,8 @@ class RunningSpectrum(SpectrumLikelihood):
         self.filter.set_from(self.moments)
         residual = self.filter.residual_moments(self.moments)  # (3, 3, S, S)
         # the cosine transform keeps lengths: the mean over frequencies is the colours' covariance
-        values, directions = torch.linalg.eigh(residual.mean(dim=(2, 3)))
-        whiten = directions.T / values.clamp(min=1e-12).sqrt()[:, None]
+        values, directions = eigen_colours(residual.mean(dim=(2, 3)))
+        whiten = directions / values.clamp(min=1e-12).sqrt()[:, None]
         self.whiten.copy_(whiten)
         # variance of channel k of W r at a frequency: w_kᵀ E[r rᵀ] w_k
         self._set_variance(torch.einsum("kc,cdhw,kd->khw", whiten, residual, whiten))

@@ -26,25 +26,27 @@ Pair = tuple[Tensor, Tensor]
 
 
 class JointMoments(nn.Module):
-    """Means and mean products of pictures and their decoded counterparts at each frequency.
+    """Means and covariances of pictures and their decoded counterparts at each frequency.
 
     Args:
         size: side of the pictures in pixels, S.
 
     Attributes:
         mean: of the colours of pictures, then of decoded ones, (6, S, S), as distances from mid-grey.
-        second: mean products of two of these six numbers, (6, 6, S, S).
+        covariance: of these six numbers, (6, 6, S, S).
+
+    Source: Chan, Golub & LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances (1979).
     """
 
     dct: Tensor
     mean: Tensor
-    second: Tensor
+    covariance: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.register_buffer("dct", dct_matrix(size).float(), persistent=False)
         self.register_buffer("mean", torch.zeros(6, size, size))
-        self.register_buffer("second", torch.zeros(6, 6, size, size))
+        self.register_buffer("covariance", torch.zeros(6, 6, size, size))
 
     @torch.no_grad()
     def follow(self, x: Tensor, x_hat: Tensor, weight: float | Tensor) -> None:
@@ -55,15 +57,16 @@ class JointMoments(nn.Module):
             weight: of the batch, in (0, 1]; what was there keeps the rest.
         """
         require_pictures(x, x_hat)
+        weight = torch.as_tensor(weight).to(self.mean)
         both = self.dct @ (torch.cat([x, x_hat], dim=1) - 0.5).to(self.dct) @ self.dct.T  # (B, 6, S, S)
-        self.mean.lerp_(both.mean(dim=0), torch.as_tensor(weight).to(both))
-        products = torch.einsum("bchw,bdhw->cdhw", both, both) / len(both)
-        self.second.lerp_(products, torch.as_tensor(weight).to(both))
-
-    def covariance(self) -> Tensor:
-        """Of the six numbers at each frequency, (6, 6, S, S), in double precision."""
-        mean = self.mean.double()
-        return self.second.double() - mean[:, None] * mean
+        mean = both.mean(dim=0)
+        around = both - mean
+        inside = torch.einsum("bchw,bdhw->cdhw", around, around) / len(both)
+        apart = mean - self.mean
+        # the covariance of a mixture: that inside the parts, and that of their means
+        self.covariance.lerp_(inside, weight)
+        self.covariance += weight * (1 - weight) * apart[:, None] * apart
+        self.mean.lerp_(mean, weight)
 
 
 class WienerFilter(nn.Module):
@@ -121,26 +124,31 @@ class WienerFilter(nn.Module):
     @torch.no_grad()
     def set_from(self, moments: JointMoments) -> None:
         """Set gains and offsets from moments, the colours included."""
-        covariance = moments.covariance()
+        covariance = moments.covariance
         # the cosine transform keeps lengths: the mean over frequencies is the covariance of a pixel's colours
-        _, directions = torch.linalg.eigh(covariance[:3, :3].mean(dim=(2, 3)))
-        turn = directions.T
+        turn = eigen_colours(covariance[:3, :3].mean(dim=(2, 3)))[1]
         x_hat_x = torch.einsum("kc,cdhw,kd->khw", turn, covariance[:3, 3:], turn)
         x_hat_x_hat = torch.einsum("kc,cdhw,kd->khw", turn, covariance[3:, 3:], turn)
         gain = x_hat_x / x_hat_x_hat.clamp(min=1e-12)  # 0 where the decoder always says the same
-        mean, mean_hat = torch.einsum("kc,ichw->ikhw", turn, moments.mean.double().unflatten(0, (2, 3)))
+        mean, mean_hat = torch.einsum("kc,ichw->ikhw", turn, moments.mean.unflatten(0, (2, 3)))
         self.colours.copy_(turn)
         self.gain.copy_(gain)
         self.offset.copy_(mean - gain * mean_hat)
 
     @torch.no_grad()
     def residual_moments(self, moments: JointMoments) -> Tensor:
-        """Mean products of the colours of x − filter(x̂) at each frequency, (3, 3, S, S), in double precision."""
-        turn, gain = self.colours.double(), self.gain.double()
+        """Mean products of the colours of x − filter(x̂) at each frequency, (3, 3, S, S)."""
         # G = Uᵀ diag(g) U in colours;  r = y − G ŷ − o, whose mean is 0 as the offset is fitted
-        filtered = torch.einsum("kc,khw,kd->cdhw", turn, gain, turn)
-        covariance = moments.covariance()
+        filtered = torch.einsum("kc,khw,kd->cdhw", self.colours, self.gain, self.colours)
+        covariance = moments.covariance
         y_y, y_hat, hat_hat = covariance[:3, :3], covariance[:3, 3:], covariance[3:, 3:]
         cross = torch.einsum("cehw,dehw->cdhw", y_hat, filtered)  # E[y (G ŷ)ᵀ]
         own = torch.einsum("cehw,efhw,dfhw->cdhw", filtered, hat_hat, filtered)
         return y_y - cross - cross.transpose(0, 1) + own
+
+
+def eigen_colours(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Variances (3,), smallest first, and directions, a row each, (3, 3), in which colours are uncorrelated."""
+    # three by three: the processor is at hand for what not every device can do
+    values, directions = torch.linalg.eigh(covariance.cpu())
+    return values.to(covariance), directions.T.to(covariance)
