@@ -9,6 +9,7 @@ from typing import Any
 from vae_ref.errors import CourseError
 
 MODELS = ("vae", "two-level", "vae-gan")
+PRIORS = ("normal", "flow")
 LIKELIHOODS = ("sigma", "spectrum")
 VAE_GAN_LEARNING_RATE = 5e-4  # of decoder and discriminator
 SPECTRUM_LEARNING_RATE = 1e-3  # of a finished vae that goes on under the spectrum
@@ -25,6 +26,8 @@ class Config:
         latent_dim: length of a code.
         rate: the KL term that training commits to, nats per image: β is adapted until the KL is there. None:
             β warms up to 1 and the KL is what the bound makes it.
+        prior: of the code when pictures are drawn: "normal", or "flow", which is fitted to the codes of training
+            pictures at the end.
         likelihood: p(x|z) while training: "sigma" shared by all pixels, or "spectrum", a variance for each colour
             and frequency. Without a rate, the code of a model that is trained under the latter collapses.
         batch_size: images in a step.
@@ -45,6 +48,7 @@ class Config:
     model: str = "vae"
     latent_dim: int = 128
     rate: float | None = None
+    prior: str = "normal"
     likelihood: str = "sigma"
     batch_size: int = 32
     learning_rate: float = 2e-3
@@ -55,13 +59,17 @@ class Config:
     start_from: str = ""
 
     def __post_init__(self) -> None:
-        for name, choices in (("model", MODELS), ("likelihood", LIKELIHOODS)):
+        for name, choices in (("model", MODELS), ("prior", PRIORS), ("likelihood", LIKELIHOODS)):
             if getattr(self, name) not in choices:
                 raise CourseError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for name in ("latent_dim", "rate", "batch_size", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise CourseError(f"{name} must be positive, got {value}; leave it out for the default")
+        if self.prior == "flow" and (self.model == "two-level" or self.latent_dim < 2):
+            raise CourseError(
+                f"a flow needs one level with a latent_dim of at least 2, got a {self.model} with {self.latent_dim}"
+            )
         if self.model == "vae-gan" and not self.start_from:
             raise CourseError("a vae-gan starts from a finished vae; use --model vae-gan --from RUN")
         if self.start_from and (self.model, self.likelihood) not in (
@@ -78,7 +86,7 @@ class Config:
 
 
 DEFAULTS = {
-    "paper": Config(data="paper", latent_dim=32, learning_rate=4e-3),
+    "paper": Config(data="paper", latent_dim=16, learning_rate=4e-3, prior="flow"),
     "stanford": Config(
         data="stanford", latent_dim=192, rate=385.0, batch_size=64, learning_rate=4e-3, augmented=True
     ),

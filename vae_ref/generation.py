@@ -30,7 +30,7 @@ def reconstruct(model: VAE, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def generate(model: VAE, num_images: int, generator: torch.Generator | None = None) -> Tensor:
-    """Decode codes drawn from the prior N(0, I); the encoder has no part in it.
+    """Decode codes drawn from the prior, N(0, I) if none was learned; the encoder has no part in it.
 
     Args:
         model: a VAE.
@@ -45,11 +45,7 @@ def generate(model: VAE, num_images: int, generator: torch.Generator | None = No
     """
     if num_images < 1:
         raise ValueError(f"num_images must be at least 1, got {num_images}")
-    parameter = next(model.parameters())
-    z = torch.randn(
-        (num_images, model.latent_dim), generator=generator, device=parameter.device, dtype=parameter.dtype
-    )
-    return model.decode(z)
+    return model.decode(model.draw_prior(num_images, generator))
 
 
 def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:

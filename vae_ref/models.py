@@ -12,4 +12,10 @@ def build_model(config: Config) -> VAE:
         from vae_ref.sharper import TwoLevelVAE  # the rest of the course does without chapter 10
 
         return TwoLevelVAE(config.latent_dim)
-    return VAE(config.latent_dim)
+    model = VAE(config.latent_dim)
+    if config.prior == "flow":
+        from vae_ref.sharper import FlowPrior
+
+        # fitted to finished codes: no part of the training of encoder and decoder
+        model.learned_prior = FlowPrior(config.latent_dim).requires_grad_(False)
+    return model

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vae_ref.bound import log_normal
 from vae_ref.sampling import reparameterize
 
 IMAGE_SIZE = 64
@@ -93,6 +94,18 @@ class Decoder(nn.Module):
         return torch.sigmoid(self.layers(z).to(z.dtype))
 
 
+class Prior(nn.Module):
+    """p(z), where it is another one than N(0, I)."""
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Turn draws from N(0, I), (B, L), into codes, (B, L)."""
+        raise NotImplementedError
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density of codes (B, L) in nats, (B,)."""
+        raise NotImplementedError
+
+
 class VAE(nn.Module):
     """Encoder and decoder, joined by one sample of the code.
 
@@ -103,12 +116,14 @@ class VAE(nn.Module):
         sigma: standard deviation of a pixel around the decoder's output, in units of [0, 1]; a scalar that
             belongs to the likelihood p(x|z) = N(x; decode(z), σ² I). It is 1 until somebody fits it on
             training images.
+        learned_prior: p(z) if it was learned; None for N(0, I).
 
     Raises:
         ValueError: ``latent_dim`` is below 1.
     """
 
     sigma: Tensor
+    learned_prior: Prior | None
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -117,6 +132,7 @@ class VAE(nn.Module):
         self.latent_dim = latent_dim
         self.encoder = Encoder(latent_dim)
         self.decoder = Decoder(latent_dim)
+        self.learned_prior = None
         self.register_buffer("sigma", torch.tensor(1.0))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,3 +168,18 @@ class VAE(nn.Module):
         """
         z, mu, logvar = self.draw(x, generator)
         return self.decode(z), mu, logvar
+
+    def draw_prior(self, num_codes: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw codes from p(z), (num_codes, L); noise from the generator, the global one if None."""
+        like = self.sigma
+        u = torch.randn(
+            (num_codes, self.latent_dim), generator=generator, device=like.device, dtype=like.dtype
+        )
+        return u if self.learned_prior is None else self.learned_prior(u)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) of codes (B, L) in nats, (B,)."""
+        if self.learned_prior is not None:
+            return self.learned_prior.log_prob(z)
+        zero = torch.zeros_like(z)
+        return log_normal(z, zero, zero)

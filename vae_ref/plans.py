@@ -49,7 +49,7 @@ def _paper(scale: float) -> list[Stage]:
         MeasureCodecs(),
         MeasureLatentFree(),
         TrainClassifier(4 * scale),
-        _train("vae", DEFAULTS["paper"], epochs=60, minutes=10, scale=scale),
+        _train("vae", DEFAULTS["paper"], epochs=45, minutes=9, scale=scale),
         Evaluate("vae"),
         PlaceOnCurve("vae", TITLES["vae"]),
     ]

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import torch
 
-from vae_ref.bound import kl_divergence
 from vae_ref.codecs import RatePoint
 from vae_ref.dogs import Batches, DogSet
 from vae_ref.dogs.dataset import subset
 from vae_ref.evaluation import psnr
+from vae_ref.evaluation.core import rate
 from vae_ref.generation import reconstruct
 from vae_ref.networks import VAE
 
@@ -61,7 +61,7 @@ def measure_model(model: VAE, dogs: DogSet, name: str, setting: str, seed: int =
     rates, sampled, exact = [], [], []
     for x, _ in Batches(dogs, 100):
         z, mu, logvar = model.draw(x, generator)
-        rates.append(kl_divergence(mu, logvar))
+        rates.append(rate(model, z, mu, logvar))
         sampled.append(psnr(x, model.decode(z)))
         exact.append(psnr(x, reconstruct(model, x)))
     decibel = torch.cat(sampled).double()

@@ -91,7 +91,8 @@ class Trainer:
 
     def train(self, minutes: float | None = None, epochs: int | None = None) -> Progress:
         """Train until the run is that long, counted from its first start, and then fit the model's σ
-        on the images kept aside, which belong to the training side.
+        on the images kept aside, which belong to the training side, and its prior, if that is to be learned, on
+        the codes of the others.
 
         The learning rate falls towards the end, so a run has one length: a longer one that was stopped early
         is another model than a shorter one that was finished.
@@ -114,7 +115,11 @@ class Trainer:
         self.ranks.require_equal(self.model)
         on_cpu = copy.deepcopy(self.model).cpu()
         calibrate(on_cpu, self.validation_set, self.config.seed)
-        self.model.sigma.copy_(on_cpu.sigma)
+        if on_cpu.learned_prior is not None:
+            from vae_ref.sharper.flow import fit_prior  # the rest of the course does without chapter 10
+
+            fit_prior(on_cpu, Batches(subset(self.data.train, self.rows), 256), self.config.seed)
+        self.model.load_state_dict(on_cpu.state_dict())
         self.save()
         return self.progress
 

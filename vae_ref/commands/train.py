@@ -12,6 +12,7 @@ from vae_ref.config import (
     DEFAULTS,
     LIKELIHOODS,
     MODELS,
+    PRIORS,
     TWO_LEVEL,
     VAE_GAN_LEARNING_RATE,
     Config,
@@ -65,6 +66,12 @@ def add_parser(commands: Commands) -> None:
         f"{stanford.latent_dim} for stanford, {TWO_LEVEL.latent_dim} with two levels)"
     )
     parser.add_argument("--latent-dim", type=positive(int), help=latent)
+    parser.add_argument(
+        "--prior",
+        choices=PRIORS,
+        help="of the codes that samples are decoded from: N(0, I), or a flow that is fitted to codes at the end "
+        f"(default: {paper.prior} for paper, {stanford.prior} for stanford)",
+    )
     parser.add_argument(
         "--rate",
         type=_rate,
@@ -147,7 +154,7 @@ def _config(options: argparse.Namespace) -> Config:
             raise CourseError("--from goes with --model vae-gan or --likelihood spectrum, add one of them")
         if options.root is None and start.root:
             options.root = Path(start.root)
-    names = ("latent_dim", "rate", "likelihood", "batch_size", "learning_rate", "seed")
+    names = ("latent_dim", "prior", "rate", "likelihood", "batch_size", "learning_rate", "seed")
     given = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     if options.rate == NO_RATE:

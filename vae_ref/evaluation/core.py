@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vae_ref.bound import kl_divergence, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.bound import kl_divergence, log_normal, optimal_sigma, reconstruction_log_likelihood
 from vae_ref.dogs import Batches, DogSet
 from vae_ref.errors import CourseError
 from vae_ref.evaluation.pictures import psnr, ssim
@@ -50,9 +50,10 @@ class Evaluation:
         bits_per_dim_error: its standard error over the images.
         elbo: lower bound on log p of the dequantised image.
         reconstruction: −log p(x|z), so that elbo = −reconstruction − kl.
-        kl: the rate, KL(q(z|x) ‖ p(z)).
+        kl: the rate, KL(q(z|x) ‖ p(z)); see ``rate``.
         kl_bytes: the same in bytes: what a picture's code would take under an ideal coder.
-        kl_per_unit: the rate of each latent dimension, largest first; they add up to ``kl``.
+        kl_per_unit: KL of each latent dimension to N(0, 1), largest first; they add up to ``kl`` unless the prior
+            was learned, which saves what is left.
         sigma: standard deviation of a pixel under the decoder, in units of [0, 1].
         psnr: of reconstructions from mean codes, mean over images, dB.
         ssim: of the same, structural similarity, 1 for equal pictures.
@@ -102,6 +103,18 @@ def calibrate(model: VAE, dogs: DogSet, seed: int = 0) -> float:
     return model.sigma.item()
 
 
+def rate(model: VAE, z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(q(z|x) ‖ p(z)) in nats, (B,): in closed form to N(0, I), from one draw to a prior that was learned.
+
+    Args:
+        model: says which prior.
+        z, mu, logvar: what ``model.draw`` returned, (B, L) each.
+    """
+    if model.learned_prior is None:
+        return kl_divergence(mu, logvar)
+    return log_normal(z, mu, logvar) - model.log_prior(z)
+
+
 @torch.no_grad()
 def evaluate_model(model: VAE, dogs: DogSet, seed: int = 0) -> Evaluation:
     """Measure a model on images it was not trained on.
@@ -118,14 +131,15 @@ def evaluate_model(model: VAE, dogs: DogSet, seed: int = 0) -> Evaluation:
     model.eval()
     generator = torch.Generator().manual_seed(seed)
     columns: dict[str, list[Tensor]] = {
-        name: [] for name in ("reconstruction", "kl_units", "own", "ssim", "swapped", "mu")
+        name: [] for name in ("reconstruction", "kl", "kl_units", "own", "ssim", "swapped", "mu")
     }
     for x, _ in tqdm(Batches(dogs, BATCH_SIZE), desc="evaluating", unit="batch", leave=False):
-        x_hat, mu, logvar = model(x, generator)
+        z, mu, logvar = model.draw(x, generator)
         log_likelihood = reconstruction_log_likelihood(
-            dequantise(x, generator), to_middle(x_hat), model.sigma
+            dequantise(x, generator), to_middle(model.decode(z)), model.sigma
         )
         columns["reconstruction"].append(-log_likelihood.double())
+        columns["kl"].append(rate(model, z, mu, logvar).double())
         columns["kl_units"].append(kl_divergence(mu[..., None], logvar[..., None]).double())  # (B, L)
         mean_code, _ = model.encode(x)
         restored = model.decode(mean_code)
@@ -140,10 +154,10 @@ def evaluate_model(model: VAE, dogs: DogSet, seed: int = 0) -> Evaluation:
 
 def _summary(model: VAE, columns: dict[str, Tensor], dogs: DogSet, seed: int) -> Evaluation:
     kl_per_unit = columns["kl_units"].mean(dim=0)  # (L,)
-    elbo = -columns["reconstruction"] - columns["kl_units"].sum(dim=1)  # (N,)
+    elbo = -columns["reconstruction"] - columns["kl"]  # (N,)
     bits = bits_per_dim(elbo, dogs.images[0].size)
     own, swapped = columns["own"].mean().item(), columns["swapped"].mean().item()
-    kl = kl_per_unit.sum().item()
+    kl = columns["kl"].mean().item()
     return Evaluation(
         bits_per_dim=bits.mean().item(),
         bits_per_dim_error=(bits.std() / math.sqrt(len(bits))).item(),

@@ -92,9 +92,10 @@ def _compare_sets(
     Returns:
         "classifier_frechet": distance of as many training pictures ("real"), prior samples ("samples") and
         reconstructions of the same test pictures ("reconstructions"), "samples_over_real" the ratio, and
-        "num_pictures". "high_frequency": the share of fine detail in samples and reconstructions, as a ratio to
-        the test pictures'. "recognition": how well the classifier knows the test pictures and their
-        reconstructions. "inception": FID and KID of the samples, if there is a network.
+        "num_pictures"; where the prior was learned also pictures decoded from N(0, I) ("samples_of_normal").
+        "high_frequency": the share of fine detail in samples and reconstructions, as a ratio to the test
+        pictures'. "recognition": how well the classifier knows the test pictures and their reconstructions.
+        "inception": FID and KID of the samples, if there is a network.
     """
     generator = torch.Generator().manual_seed(seed)
     count = min(NUM_PICTURES, len(data.test), len(data.train))
@@ -106,6 +107,9 @@ def _compare_sets(
     samples = _levels(torch.cat([generate(model, size, generator) for size in sizes]))
     restored = _levels(torch.cat([reconstruct(model, part) for part in test.split(BATCH_SIZE)]))
     sets = {"real": real, "samples": samples, "reconstructions": restored}
+    if model.learned_prior is not None:
+        u = [torch.randn(size, model.latent_dim, generator=generator) for size in sizes]
+        sets["samples_of_normal"] = _levels(torch.cat([model.decode(part) for part in u]))
     distances = {name: classifier_frechet(classifier, pictures, test) for name, pictures in sets.items()}
     found: dict[str, Any] = {
         "classifier_frechet": {

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vae_ref.bound import kl_divergence, reconstruction_log_likelihood
+from vae_ref.bound import reconstruction_log_likelihood
 from vae_ref.dogs import Batches, DogSet
 from vae_ref.dogs.dataset import take
-from vae_ref.evaluation.core import BATCH_SIZE
+from vae_ref.evaluation.core import BATCH_SIZE, rate
 from vae_ref.networks import VAE
 from vae_ref.tighter import (
     ColourLikelihood,
@@ -65,9 +65,9 @@ def calibrated_bits(model: VAE, held_out: DogSet, dogs: DogSet, seed: int = 0) -
     likelihoods["filtered"].fit([x - believed(x_hat) for x, x_hat in pairs])
     totals = dict.fromkeys(likelihoods, 0.0)
     for x, _ in tqdm(Batches(dogs, BATCH_SIZE), desc="likelihoods", unit="batch", leave=False):
-        x_hat, mu, logvar = model(x, generator)
-        levels, kl = dequantise(x, generator), kl_divergence(mu, logvar)
-        plain = to_middle(x_hat)
+        z, mu, logvar = model.draw(x, generator)
+        levels, kl = dequantise(x, generator), rate(model, z, mu, logvar)
+        plain = to_middle(model.decode(z))
         for name, likelihood in likelihoods.items():
             mean = believed(plain) if name == "filtered" else plain
             elbo = likelihood.log_prob(levels, mean) - kl  # (B,)

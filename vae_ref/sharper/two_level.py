@@ -66,6 +66,7 @@ class TwoLevelVAE(VAE):
             nn.Conv2d(WIDTH, 3 * PATCH**2, 1),
             nn.PixelShuffle(PATCH),
         )
+        self.learned_prior = None  # the one of z₂ is part of the model
         self.register_buffer("sigma", torch.tensor(1.0))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,8 +55,7 @@ def log_weights(
             log_p_x = reconstruction_log_likelihood(x, x_hat, model.sigma)
         else:
             log_p_x = log_likelihood(x_hat)
-        zero = torch.zeros_like(z)
-        rows.append(log_p_x + log_normal(z, zero, zero) - log_normal(z, mu, logvar))  # (B,)
+        rows.append(log_p_x + model.log_prior(z) - log_normal(z, mu, logvar))  # (B,)
     return torch.stack(rows)  # (K, B)
 
 

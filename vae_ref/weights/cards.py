@@ -185,6 +185,10 @@ def _detail_rows(metrics: dict[str, Any]) -> str:
             f"{known['real']:.1%}, {known['reconstructions']:.1%}"
         ),
     }
+    if "samples_of_normal" in frechet:
+        rows["the same, decoded from N(0, I) instead of the learned prior"] = (
+            f"{frechet['samples_of_normal']:.2f}"
+        )
     if "mig" in metrics:
         parts = metrics["dci"]
         rows["MIG"] = f"{metrics['mig']:.3f}"
