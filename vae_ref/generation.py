@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_ref.bound import require_float, require_images
-from vae_ref.networks import VAE
+from vae_ref.networks import VAE, draw_prior
 
 
 @torch.no_grad()
@@ -45,7 +45,7 @@ def generate(model: VAE, num_images: int, generator: torch.Generator | None = No
     """
     if num_images < 1:
         raise ValueError(f"num_images must be at least 1, got {num_images}")
-    return model.decode(model.draw_prior(num_images, generator))
+    return model.decode(draw_prior(model, num_images, generator))
 
 
 def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:

@@ -169,17 +169,28 @@ class VAE(nn.Module):
         z, mu, logvar = self.draw(x, generator)
         return self.decode(z), mu, logvar
 
-    def draw_prior(self, num_codes: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw codes from p(z), (num_codes, L); noise from the generator, the global one if None."""
-        like = self.sigma
-        u = torch.randn(
-            (num_codes, self.latent_dim), generator=generator, device=like.device, dtype=like.dtype
-        )
-        return u if self.learned_prior is None else self.learned_prior(u)
 
-    def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) of codes (B, L) in nats, (B,)."""
-        if self.learned_prior is not None:
-            return self.learned_prior.log_prob(z)
-        zero = torch.zeros_like(z)
-        return log_normal(z, zero, zero)
+def draw_prior(model: VAE, num_codes: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw codes from p(z) of a model, which is N(0, I) where it does not say otherwise.
+
+    Args:
+        model: a VAE.
+        num_codes: how many.
+        generator: source of the noise; the global one if None.
+
+    Returns:
+        Codes, (num_codes, L), on the device of the model.
+    """
+    like = next(model.parameters())
+    u = torch.randn((num_codes, model.latent_dim), generator=generator, device=like.device, dtype=like.dtype)
+    prior = getattr(model, "learned_prior", None)
+    return u if prior is None else prior(u)
+
+
+def log_prior(model: nn.Module, z: Tensor) -> Tensor:
+    """log p(z) of codes (B, L) in nats, (B,); that of N(0, I) where the model does not say otherwise."""
+    prior = getattr(model, "learned_prior", None)
+    if prior is not None:
+        return prior.log_prob(z)
+    zero = torch.zeros_like(z)
+    return log_normal(z, zero, zero)

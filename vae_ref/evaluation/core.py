@@ -19,7 +19,7 @@ from vae_ref.dogs import Batches, DogSet
 from vae_ref.errors import CourseError
 from vae_ref.evaluation.pictures import psnr, ssim
 from vae_ref.latents import active_units
-from vae_ref.networks import IMAGE_SIZE, VAE
+from vae_ref.networks import IMAGE_SIZE, VAE, log_prior
 from vae_ref.tighter import bits_per_dim, dequantise, to_middle
 
 BATCH_SIZE = 256
@@ -110,9 +110,9 @@ def rate(model: VAE, z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
         model: says which prior.
         z, mu, logvar: what ``model.draw`` returned, (B, L) each.
     """
-    if model.learned_prior is None:
+    if getattr(model, "learned_prior", None) is None:
         return kl_divergence(mu, logvar)
-    return log_normal(z, mu, logvar) - model.log_prior(z)
+    return log_normal(z, mu, logvar) - log_prior(model, z)
 
 
 @torch.no_grad()

@@ -107,7 +107,7 @@ def _compare_sets(
     samples = _levels(torch.cat([generate(model, size, generator) for size in sizes]))
     restored = _levels(torch.cat([reconstruct(model, part) for part in test.split(BATCH_SIZE)]))
     sets = {"real": real, "samples": samples, "reconstructions": restored}
-    if model.learned_prior is not None:
+    if getattr(model, "learned_prior", None) is not None:
         u = [torch.randn(size, model.latent_dim, generator=generator) for size in sizes]
         sets["samples_of_normal"] = _levels(torch.cat([model.decode(part) for part in u]))
     distances = {name: classifier_frechet(classifier, pictures, test) for name, pictures in sets.items()}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vae_ref.bound import log_normal, reconstruction_log_likelihood, require_float
-from vae_ref.networks import VAE
+from vae_ref.networks import VAE, log_prior
 
 
 def log_weights(
@@ -55,7 +55,7 @@ def log_weights(
             log_p_x = reconstruction_log_likelihood(x, x_hat, model.sigma)
         else:
             log_p_x = log_likelihood(x_hat)
-        rows.append(log_p_x + model.log_prior(z) - log_normal(z, mu, logvar))  # (B,)
+        rows.append(log_p_x + log_prior(model, z) - log_normal(z, mu, logvar))  # (B,)
     return torch.stack(rows)  # (K, B)
 
 
