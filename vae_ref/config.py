@@ -68,7 +68,8 @@ class Config:
                 raise CourseError(f"{name} must be positive, got {value}; leave it out for the default")
         if self.prior == "flow" and (self.model == "two-level" or self.latent_dim < 2):
             raise CourseError(
-                f"a flow needs one level with a latent_dim of at least 2, got a {self.model} with {self.latent_dim}"
+                f"a flow needs one level with a latent_dim of at least 2, got a {self.model} with "
+                f"{self.latent_dim}; use --prior normal"
             )
         if self.model == "vae-gan" and not self.start_from:
             raise CourseError("a vae-gan starts from a finished vae; use --model vae-gan --from RUN")
@@ -100,7 +101,8 @@ def default_config(data: str, model: str = "vae") -> Config:
     """The settings that measured best for some data and a kind of model that starts from nothing."""
     if (data, model) == ("stanford", "two-level"):
         return TWO_LEVEL
-    return replace(DEFAULTS[data], model=model)
+    prior = "normal" if model == "two-level" else DEFAULTS[data].prior  # a flow takes one level
+    return replace(DEFAULTS[data], model=model, prior=prior)
 
 
 def sharpened(config: Config, start_from: str) -> Config:

@@ -167,14 +167,17 @@ def test_the_command_builds_the_settings(finished: Path, monkeypatch) -> None:
     monkeypatch.setattr(command, "_train", lambda options, ranks: seen.append(command._config(options)))
     common = ["train", "--out", "x", "--device", "cpu"]
     assert main([*common, "--model", "two-level", "--rate", "900", "--likelihood", "spectrum"]) == 0
-    wanted = replace(DEFAULTS["paper"], model="two-level", rate=900.0, likelihood="spectrum")
+    wanted = replace(DEFAULTS["paper"], model="two-level", rate=900.0, prior="normal", likelihood="spectrum")
     assert main([*common, "--model", "vae-gan", "--from", str(finished), "--seed", "4"]) == 0
     assert main([*common, "--data", "stanford", "--rate", "none"]) == 0
     assert main([*common, "--data", "stanford", "--model", "two-level"]) == 0
     weight_1 = replace(DEFAULTS["stanford"], rate=None)
     assert seen[:4] == [wanted, replace(sharpened(SMALL, str(finished)), seed=4), weight_1, TWO_LEVEL]
     assert main([*common, "--likelihood", "spectrum", "--from", str(finished)]) == 0
-    assert seen[4:] == [under_spectrum(SMALL, str(finished))]
+    assert seen[4:5] == [under_spectrum(SMALL, str(finished))]
+    assert main([*common, "--prior", "normal", "--latent-dim", "1"]) == 0
+    assert seen[5:] == [replace(DEFAULTS["paper"], prior="normal", latent_dim=1)]
+    assert main([*common, "--latent-dim", "1"]) == 1
     assert main([*common, "--model", "vae-gan"]) == 1
     assert main([*common, "--from", str(finished)]) == 1
 

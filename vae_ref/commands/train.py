@@ -70,7 +70,7 @@ def add_parser(commands: Commands) -> None:
         "--prior",
         choices=PRIORS,
         help="of the codes that samples are decoded from: N(0, I), or a flow that is fitted to codes at the end "
-        f"(default: {paper.prior} for paper, {stanford.prior} for stanford)",
+        f"(default: {paper.prior} for paper, {stanford.prior} for stanford and with two levels)",
     )
     parser.add_argument(
         "--rate",
