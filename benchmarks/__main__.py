@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import machine, quality, throughput, wall
+from benchmarks import machine, memory, quality, throughput, wall
 from benchmarks.data import open_data
 from benchmarks.table import render
 from vae_ref.errors import CourseError
@@ -47,12 +47,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def measure_memory(data: str) -> object:
-    """Peak memory of a training in a new process."""
-    command = [sys.executable, "-m", "benchmarks.memory", data]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise CourseError(f"the training whose memory is measured ended with exit code {done.returncode}")
-    return json.loads(done.stdout)
+    """Peak memory of a training of each kind of model, in a new process each."""
+    found = {}
+    for model in memory.MODELS:
+        command = [sys.executable, "-m", "benchmarks.memory", data, model]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise CourseError(f"the training whose memory is measured ended with exit code {done.returncode}")
+        found[model] = json.loads(done.stdout)
+    return found
 
 
 def main() -> int:

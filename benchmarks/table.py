@@ -118,11 +118,15 @@ def _speed(part: Results) -> str:
 
 
 def _memory(part: Results) -> str:
-    found = part["found"]
+    found = "; ".join(
+        f"{model} {used['training_bytes'] / 1e9:.2f} GB, of which {used['imports_and_data_bytes'] / 1e9:.2f} GB were "
+        "there before it began"
+        for model, used in part["found"].items()
+    )
     return (
-        f"## Memory\n\n{_where(part)}\nLargest resident set of a training with validation and checkpoint: "
-        f"{found['training_bytes'] / 1e9:.2f} GB, of which {found['imports_and_data_bytes'] / 1e9:.2f} GB were "
-        "there before it began (Python, torch, the opened data).\n"
+        f"## Memory\n\n{_where(part)}\nLargest resident set of a training with validation and checkpoint: {found} "
+        "(Python, torch, the opened data). Decoded pictures are mapped, not loaded: the pages in use count, and the "
+        "system takes them back when it needs room.\n"
     )
 
 

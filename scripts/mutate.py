@@ -105,9 +105,9 @@ MISTAKES = (
     ),
     Mistake(
         "11 prior samples from uniform noise",
-        "generation.py",
-        "z = torch.randn(",
-        "z = torch.rand(",
+        "networks.py",
+        "u = torch.randn((num_codes",
+        "u = torch.rand((num_codes",
         "generation_latents",
     ),
     Mistake(

@@ -4,7 +4,8 @@ For an image x, a code z, the encoder's q(z|x) = N(mu, diag exp(logvar)) and the
 
     log p(x)  ≥  ELBO(x)  =  E_q[log p(x|z)]  −  KL(q(z|x) ‖ p(z))
 
-No function here averages over the batch: that happens in one place, the training loss (chapter 05).
+No function here averages over the batch: that happens in one place, the training loss (chapter 05). Numbers are not
+searched for NaN, which costs a pass over them: it comes out where it went in. ``require_images`` looks, once a step.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from vae_ref.inputs import require_codes, require_float, require_pictures
 
 LOG_2PI = math.log(2 * math.pi)
 MAX_EXPONENT = 30.0  # e³⁰ = 1.1e13; its square times thousands of latents is still a float32
@@ -180,69 +183,15 @@ def elbo(
 
     Returns:
         log p(x|z) − β KL(q(z|x) ‖ p(z)) in nats, (B,).
+
+    Raises:
+        TypeError, ValueError: not floating point, shapes that differ, a ``sigma`` that is not one positive number.
     """
+    require_pictures(x, x_hat)
+    require_codes(mu, logvar)
+    if mu.shape[:-1] != x.shape[:1]:
+        raise ValueError(f"mu must be ({len(x)}, L), a row for each image, got {tuple(mu.shape)}")
     return reconstruction_log_likelihood(x, x_hat, sigma) - beta * kl_divergence(mu, logvar)
-
-
-def require_float(**tensors: Tensor) -> None:
-    """Refuse tensors that are not floating point; each is named by its keyword.
-
-    Raises:
-        TypeError: integers or booleans, such as uint8 pixels.
-    """
-    for name, value in tensors.items():
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            got = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise TypeError(
-                f"{name} must be a floating-point tensor, got {got}; convert it, pixels by x / 255"
-            )
-
-
-def require_codes(mu: Tensor, logvar: Tensor) -> None:
-    """Refuse an encoder's output that is not two floating-point tensors of one shape.
-
-    Raises:
-        TypeError, ValueError: see above.
-    """
-    require_float(mu=mu, logvar=logvar)
-    if mu.shape != logvar.shape or mu.dim() == 0:
-        raise ValueError(
-            f"mu and logvar must have the same shape (B, L), got {tuple(mu.shape)} and {tuple(logvar.shape)}"
-        )
-
-
-def require_pictures(x: Tensor, x_hat: Tensor) -> None:
-    """Refuse pictures that are not two floating-point tensors of one shape.
-
-    Raises:
-        TypeError, ValueError: see above. Shapes that would broadcast are refused too: they hide mistakes.
-    """
-    require_float(x=x, x_hat=x_hat)
-    if x.shape != x_hat.shape or x.dim() < 2:
-        raise ValueError(
-            f"x and x_hat must have the same shape (B, ...), got {tuple(x.shape)} and {tuple(x_hat.shape)}"
-        )
-
-
-def require_images(x: Tensor, name: str = "x") -> None:
-    """Refuse what is not a batch of colour images as the course uses them.
-
-    Args:
-        x: images, (B, 3, H, W), float in [0, 1], B at least 1.
-        name: what the caller calls them.
-
-    Raises:
-        TypeError: not floating point.
-        ValueError: another shape, no image, NaN, or values outside [0, 1].
-    """
-    require_float(**{name: x})
-    if x.dim() != 4 or x.shape[1] != 3 or x.numel() == 0:
-        raise ValueError(f"{name} must have shape (B, 3, H, W) with at least one image, got {tuple(x.shape)}")
-    low, high = (value.item() for value in torch.aminmax(x.detach()))  # NaN wins over every number
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"{name} must lie in [0, 1] without NaN, got {low:g} to {high:g}; scale 8-bit pixels by 1 / 255"
-        )
 
 
 def _broadcasts_to(value: Tensor, x: Tensor) -> bool:

@@ -11,7 +11,7 @@ import torch
 from vae_ref.config import Config
 from vae_ref.errors import CourseError
 from vae_ref.files import write_atomically
-from vae_ref.models import build_model
+from vae_ref.models import build_model, fill
 from vae_ref.networks import VAE
 
 FILE_NAME = "checkpoint.pt"
@@ -26,6 +26,9 @@ class Progress:
         step: optimizer steps taken.
         images: training images seen, repeats counted.
         seconds: time spent training.
+        cpu_seconds: processor time spent training, all threads of this process together.
+        machine: where it was trained last.
+        finished: whether it came to its end, where σ and a learned prior are fitted.
         history: rows with "step", "images", "seconds", "loss", "reconstruction", "kl", "beta": training
             averages since the row before, nats per image.
         validation: rows with "step", "loss", "reconstruction", "kl".
@@ -35,6 +38,9 @@ class Progress:
     step: int = 0
     images: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    machine: str = ""
+    finished: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     log_beta: float = 0.0
@@ -48,7 +54,7 @@ class Checkpoint:
         config: the settings.
         fingerprint: of the data.
         root: folder the photos were read from; empty for paper dogs.
-        progress: how far it has come.
+        progress: how far it has come, see ``Progress``.
         model, optimizer: their states.
         random_state: of the global generator of each kind of device in use.
         extra: states of what only training needs, by name.
@@ -64,9 +70,13 @@ class Checkpoint:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def build_model(self) -> VAE:
-        """The trained model, ready for evaluation."""
+        """The trained model, ready for evaluation.
+
+        Raises:
+            CourseError: the tensors belong to another model.
+        """
         model = build_model(self.settings())
-        model.load_state_dict(self.model)
+        fill(model, self.model, "the checkpoint")
         return model.eval()
 
     def settings(self) -> Config:
@@ -98,7 +108,11 @@ def load_checkpoint(run: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
         version = content.pop("format")
         if version == FORMAT:
-            Config(**content["config"])  # a later version may have settings that this one does not know
+            checkpoint = Checkpoint(**content)
+            (
+                checkpoint.settings(),
+                Progress(**checkpoint.progress),
+            )  # a later version may know more than this one
     except Exception as error:  # torch raises many kinds of errors for damaged files
         reason = str(error).split("\n")[0]
         raise CourseError(
@@ -108,4 +122,4 @@ def load_checkpoint(run: Path) -> Checkpoint:
         raise CourseError(
             f"{path} has format {version}, this version reads {FORMAT}; train again in another folder"
         )
-    return Checkpoint(**content)
+    return checkpoint

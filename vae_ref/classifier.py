@@ -113,12 +113,12 @@ def factor_targets(factors: Tensor) -> Tensor:
     return torch.cat([scaled[:, rest], torch.stack([angle.cos(), angle.sin()], dim=1)], dim=1)
 
 
-def train_classifier(data: DogData, minutes: float, seed: int, out: Path) -> Classifier:
+def train_classifier(data: DogData, epochs: int, seed: int, out: Path) -> Classifier:
     """Train the classifier of a data set, or continue where an earlier call was stopped.
 
     Args:
         data: the pictures; only their training side is used.
-        minutes: processor time, which does not depend on what else the machine does.
+        epochs: passes over the training images, at least 1: the outcome does not depend on the machine's speed.
         seed: of the weights, the order of images and their variation.
         out: folder of the checkpoint.
 
@@ -131,12 +131,12 @@ def train_classifier(data: DogData, minutes: float, seed: int, out: Path) -> Cla
     torch.manual_seed(seed)
     model = Classifier("breed" if data.train.factors is None else "factors")
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
-    settings = {"task": model.task, "seed": seed, "data": data.fingerprint}
-    state = {"step": 0, "seconds": 0.0}
+    settings = {"task": model.task, "seed": seed, "epochs": epochs, "data": data.fingerprint}
+    state = {"step": 0}
     if (out / FILE_NAME).exists():
         state = _resume(out / FILE_NAME, settings, model, optimizer)
     parts = (settings, state, model, optimizer)
-    _loop(data.train, 60 * minutes, out / FILE_NAME, *parts)
+    _loop(data.train, epochs * math.ceil(len(data.train) / BATCH_SIZE), out / FILE_NAME, *parts)
     _fit_scale(model, data.train)
     _save(out / FILE_NAME, *parts)
     return model.eval()
@@ -144,21 +144,20 @@ def train_classifier(data: DogData, minutes: float, seed: int, out: Path) -> Cla
 
 def _loop(
     dogs: DogSet,
-    goal: float,
+    goal: int,
     path: Path,
     settings: dict[str, Any],
     state: dict[str, Any],
     model: Classifier,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    start = time.process_time() - state["seconds"]
     last_save = time.perf_counter()
     model.train()
-    with tqdm(total=round(goal), initial=round(state["seconds"]), desc="classifier", unit="s") as bar:
+    with tqdm(total=goal, initial=state["step"], desc="classifier", unit="step") as bar:
         for rows in _rows(len(dogs), state["step"], settings["seed"]):
-            if state["seconds"] >= goal:
+            if state["step"] >= goal:
                 break
-            share = state["seconds"] / goal
+            share = state["step"] / goal
             for group in optimizer.param_groups:
                 ramp = min(1.0, (state["step"] + 1) / 100)
                 group["lr"] = LEARNING_RATE * ramp * (0.01 + 0.495 * (1 + math.cos(math.pi * share)))
@@ -168,8 +167,7 @@ def _loop(
             loss.backward()
             optimizer.step()
             state["step"] += 1
-            state["seconds"] = time.process_time() - start
-            bar.update(min(round(state["seconds"]), bar.total) - bar.n)
+            bar.update()
             bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
             if time.perf_counter() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
                 _save(path, settings, state, model, optimizer)

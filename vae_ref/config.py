@@ -8,6 +8,7 @@ from typing import Any
 
 from vae_ref.errors import CourseError
 
+DATA = ("paper", "stanford")
 MODELS = ("vae", "two-level", "vae-gan")
 PRIORS = ("normal", "flow")
 LIKELIHOODS = ("sigma", "spectrum")
@@ -59,10 +60,19 @@ class Config:
     start_from: str = ""
 
     def __post_init__(self) -> None:
-        for name, choices in (("model", MODELS), ("prior", PRIORS), ("likelihood", LIKELIHOODS)):
+        for name, choices in (
+            ("data", DATA),
+            ("model", MODELS),
+            ("prior", PRIORS),
+            ("likelihood", LIKELIHOODS),
+        ):
             if getattr(self, name) not in choices:
                 raise CourseError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        for name in ("latent_dim", "rate", "batch_size", "learning_rate"):
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise CourseError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        for name in ("rate", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise CourseError(f"{name} must be positive, got {value}; leave it out for the default")
@@ -85,6 +95,8 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+
+_LEAST = {"latent_dim": 1, "batch_size": 1, "warmup_steps": 0, "num_validation": 1, "seed": 0}
 
 DEFAULTS = {
     "paper": Config(data="paper", latent_dim=16, learning_rate=4e-3, prior="flow"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -37,6 +38,18 @@ def bfloat16_is_native() -> bool:
         return False
     flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
     return bool(flags and {"avx512_bf16", "amx_bf16", "bf16"} & set(flags.group(1).split()))
+
+
+def machine() -> str:
+    """Processor, threads and torch version: what a speed was measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    found = (
+        re.search(r"^model name\s*:\s*(.*)$", cpuinfo.read_text(), re.MULTILINE)
+        if cpuinfo.is_file()
+        else None
+    )
+    name = found.group(1) if found else platform.processor() or platform.machine()
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 def autocast(device: torch.device = CPU) -> AbstractContextManager[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vae_ref.bound import require_float, require_images
+from vae_ref.inputs import require_float, require_images
 from vae_ref.networks import VAE, draw_prior
 
 
@@ -55,6 +55,9 @@ def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         a, b: codes, (..., L).
         t: share in [0, 1]; a number, or a tensor that broadcasts against the codes.
 
+    Returns:
+        The point, (..., L); with a tensor ``t`` the shape that all three broadcast to.
+
     Raises:
         TypeError, ValueError: not floating point, or codes of different length.
     """
@@ -72,6 +75,9 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
         a, b: codes, (..., L).
         t: share in [0, 1]; a number, or a tensor that broadcasts against the codes.
 
+    Returns:
+        The point, (..., L); with a tensor ``t`` the shape that all three broadcast to.
+
     Raises:
         TypeError, ValueError: not floating point, or codes of different length.
 
@@ -85,7 +91,9 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     sine = torch.sin(omega)
     # sin((1 − t) Ω) / sin Ω · a  +  sin(t Ω) / sin Ω · b
     arc = (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / sine.clamp(min=1e-6)
-    return torch.where((sine < 1e-4) | (norms == 0), lerp(a, b, t), arc)
+    t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
+    # at the ends the line is exact, and the arc is but for rounding
+    return torch.where((sine < 1e-4) | (norms == 0) | (t == 0) | (t == 1), lerp(a, b, t), arc)
 
 
 @torch.no_grad()
@@ -114,7 +122,6 @@ def interpolate(model: VAE, x_a: Tensor, x_b: Tensor, num_steps: int, method: st
     mu, _ = model.encode(torch.stack([x_a, x_b]))  # (2, L)
     t = torch.linspace(0, 1, num_steps, device=mu.device, dtype=mu.dtype)[:, None]  # (num_steps, 1)
     z = paths[method](mu[:1], mu[1:], t)
-    z[0], z[-1] = mu[0], mu[1]  # exact, whatever the rounding of the sines
     return model.decode(z)
 
 

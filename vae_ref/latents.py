@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from vae_ref.bound import require_float, require_images
+from vae_ref.inputs import require_float, require_images
 from vae_ref.networks import VAE
 
 
@@ -84,8 +84,9 @@ def traverse(model: VAE, z: Tensor, dim: int, values: Tensor) -> Tensor:
 
     Raises:
         IndexError: there is no such coordinate.
-        ValueError: ``z`` is not one code, or ``values`` not a list of at least one number.
+        TypeError, ValueError: ``z`` is not one code of the model, or ``values`` not a list of at least one number.
     """
+    require_float(z=z)
     if z.dim() != 1 or values.dim() != 1 or len(values) == 0:
         raise ValueError(
             f"z must have shape (L,) and values (V,), V at least 1, got {tuple(z.shape)} and {tuple(values.shape)}"

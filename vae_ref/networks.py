@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_ref.bound import log_normal
+from vae_ref.inputs import require_length, require_shape
 from vae_ref.sampling import reparameterize
 
 IMAGE_SIZE = 64
@@ -48,11 +49,15 @@ class Encoder(nn.Module):
     """q(z|x): images to the mean and log variance of their codes.
 
     Args:
-        latent_dim: length of a code, L.
+        latent_dim: length of a code, L, at least 1.
+
+    Raises:
+        TypeError, ValueError: ``latent_dim`` is no whole number of at least 1.
     """
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
+        require_length(latent_dim)
         self.features = nn.Sequential(
             nn.Conv2d(3, WIDTH, PATCH, stride=PATCH),  # (B, 128, 8, 8)
             ResidualBlock(WIDTH),
@@ -64,7 +69,12 @@ class Encoder(nn.Module):
         self.logvar = nn.Linear(SUMMARY * GRID**2, latent_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images (B, 3, 64, 64) in [0, 1] to mu and logvar, (B, L) each."""
+        """Map images (B, 3, 64, 64) in [0, 1] to mu and logvar, (B, L) each.
+
+        Raises:
+            TypeError, ValueError: not floating point, or another shape.
+        """
+        require_shape(x, (3, IMAGE_SIZE, IMAGE_SIZE), "x")
         features = self.features(2 * x - 1)
         # where autocast computes the layers in bfloat16, what leaves them is float32 again
         return self.mu(features).to(x.dtype), self.logvar(features).to(x.dtype)
@@ -74,11 +84,16 @@ class Decoder(nn.Module):
     """The mean of p(x|z): codes to images in [0, 1].
 
     Args:
-        latent_dim: length of a code, L.
+        latent_dim: length of a code, L, at least 1.
+
+    Raises:
+        TypeError, ValueError: ``latent_dim`` is no whole number of at least 1.
     """
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
+        require_length(latent_dim)
+        self.latent_dim = latent_dim
         self.layers = nn.Sequential(
             nn.Linear(latent_dim, SUMMARY * GRID**2),
             nn.Unflatten(1, (SUMMARY, GRID, GRID)),  # (B, 24, 8, 8)
@@ -90,7 +105,12 @@ class Decoder(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map codes (B, L) to images (B, 3, 64, 64) in [0, 1]."""
+        """Map codes (B, L) to images (B, 3, 64, 64) in [0, 1].
+
+        Raises:
+            TypeError, ValueError: not floating point, or another shape.
+        """
+        require_shape(z, (self.latent_dim,), "z")
         return torch.sigmoid(self.layers(z).to(z.dtype))
 
 
@@ -119,7 +139,7 @@ class VAE(nn.Module):
         learned_prior: p(z) if it was learned; None for N(0, I).
 
     Raises:
-        ValueError: ``latent_dim`` is below 1.
+        TypeError, ValueError: ``latent_dim`` is no whole number of at least 1.
     """
 
     sigma: Tensor
@@ -127,8 +147,6 @@ class VAE(nn.Module):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
         self.latent_dim = latent_dim
         self.encoder = Encoder(latent_dim)
         self.decoder = Decoder(latent_dim)

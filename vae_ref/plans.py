@@ -48,7 +48,7 @@ def _paper(scale: float) -> list[Stage]:
     return [
         MeasureCodecs(),
         MeasureLatentFree(),
-        TrainClassifier(4 * scale),
+        TrainClassifier(_epochs(9, scale), minutes=4 * scale),
         _train("vae", DEFAULTS["paper"], epochs=45, minutes=9, scale=scale),
         Evaluate("vae"),
         PlaceOnCurve("vae", TITLES["vae"]),
@@ -61,7 +61,7 @@ def _stanford(scale: float) -> list[Stage]:
     stages: list[Stage] = [
         MeasureCodecs(),
         MeasureLatentFree(),
-        TrainClassifier(12 * scale),
+        TrainClassifier(_epochs(23, scale), minutes=12 * scale),
         _train("vae", single, epochs=20, minutes=5, scale=scale),
         _train("two-level", TWO_LEVEL, epochs=20, minutes=10, scale=scale),
         _train("vae-gan", sharpened(single, "vae"), epochs=8, minutes=5, scale=scale),
@@ -79,4 +79,8 @@ def _stanford(scale: float) -> list[Stage]:
 
 
 def _train(name: str, config: Config, epochs: int, minutes: float, scale: float) -> Train:
-    return Train(name, config, max(1, round(epochs * scale)), minutes * scale)
+    return Train(name, config, _epochs(epochs, scale), minutes * scale)
+
+
+def _epochs(epochs: int, scale: float) -> int:
+    return max(1, round(epochs * scale))

@@ -1,8 +1,8 @@
 """A model as a lossy codec: the bytes its code is worth, and the picture that comes out.
 
 The bytes are ideal code lengths, not files: KL(q(z|x) ‖ p(z)) / (8 ln 2). That is what relative entropy coding needs
-to send one sample of the posterior to somebody who knows the prior, up to about log₂(KL in bits) + 5 bits: less than
-two bytes more for codes of up to 300 bytes. What arrives is the sample, so the honest picture is the one decoded from
+to send one sample of the posterior to somebody who knows the prior, up to about log₂(KL in bits) + 5 bits: no more than
+about two bytes for codes of up to 300 bytes. What arrives is the sample, so the honest picture is the one decoded from
 a sample. The mean of the posterior decodes to a better one, but at no finite length: it is reported beside it.
 
 Sources: Li & El Gamal, Strong Functional Representation Lemma (2018); Flamich, Havasi & Hernández-Lobato, Compressing

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae_ref.checkpoint import load_checkpoint
+from vae_ref.checkpoint import Progress, load_checkpoint
 from vae_ref.config import Config, require_same
 from vae_ref.errors import CourseError
-from vae_ref.models import build_model
+from vae_ref.models import build_model, fill
 from vae_ref.networks import VAE
 from vae_ref.training import train_step
 
@@ -107,11 +107,11 @@ def load_start(model: VAE, config: Config, fingerprint: str) -> None:
         CourseError: there is no such run, it is not finished, or it differs; nothing is written.
     """
     saved = load_checkpoint(Path(config.start_from))
-    wanted = {"model": "vae", "data": config.data, "latent_dim": config.latent_dim, "pictures": fingerprint}
-    found = {**{name: saved.config.get(name, "vae") for name in wanted}, "pictures": saved.fingerprint}
-    require_same(found, wanted, config.start_from)
-    if saved.model["sigma"].item() == 1:  # fitted at the end of a training
+    same = {name: getattr(config, name) for name in ("data", "latent_dim", "prior")}
+    found = {**{name: saved.config[name] for name in ("model", *same)}, "pictures": saved.fingerprint}
+    require_same(found, {"model": "vae", **same, "pictures": fingerprint}, config.start_from)
+    if not Progress(**saved.progress).finished:
         raise CourseError(
             f"{config.start_from} is not finished; continue it with the command that started it"
         )
-    model.load_state_dict(saved.model)
+    fill(model, saved.model, config.start_from)

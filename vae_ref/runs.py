@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
-import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vae_ref.checkpoint import Checkpoint, Progress, load_checkpoint
 from vae_ref.config import Config
+from vae_ref.devices import machine
 from vae_ref.dogs import DogData, entropy_floor, load_paper, load_stanford
 from vae_ref.dogs.archives import default_photos_dir
 from vae_ref.errors import CourseError
@@ -76,10 +73,10 @@ def open_run(
             f"{folder} was trained on other {config.data} data ({checkpoint.fingerprint}) than these "
             f"({data.fingerprint}); pass the folder it was trained on with --root"
         )
-    model = checkpoint.build_model()
-    if model.sigma == 1:  # the training was stopped before its end, where σ is fitted
+    model, progress = checkpoint.build_model(), Progress(**checkpoint.progress)
+    if not progress.finished:  # the training was stopped before its end, where σ is fitted
         calibrate(model, split_validation(data.train, config)[1], config.seed)
-    return Run(folder, checkpoint, config, Progress(**checkpoint.progress), model, data)
+    return Run(folder, checkpoint, config, progress, model, data)
 
 
 def open_weights(
@@ -150,18 +147,7 @@ def training_facts(progress: Progress) -> dict[str, Any]:
     return {
         "training_images_per_second": progress.images / max(progress.seconds, 1e-9),
         "training_seconds": progress.seconds,
+        "training_cpu_seconds": progress.cpu_seconds,
         "training_images": progress.images,
         "steps": progress.step,
     }
-
-
-def machine() -> str:
-    """Processor, threads and torch version: what a speed was measured on."""
-    cpuinfo = Path("/proc/cpuinfo")
-    found = (
-        re.search(r"^model name\s*:\s*(.*)$", cpuinfo.read_text(), re.MULTILINE)
-        if cpuinfo.is_file()
-        else None
-    )
-    name = found.group(1) if found else platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_ref.bound import bounded_exp, require_codes
+from vae_ref.bound import bounded_exp
+from vae_ref.inputs import require_codes
 
 
 def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:

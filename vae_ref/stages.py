@@ -102,18 +102,23 @@ class Train:
 
 @dataclass(frozen=True)
 class TrainClassifier:
-    """Train the classifier in whose features sets of pictures are compared."""
+    """Train the classifier in whose features sets of pictures are compared.
 
+    Attributes:
+        epochs: passes over the training images.
+    """
+
+    epochs: int
     minutes: float
     seed: int = 0
     name: str = "classifier"
     after: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
-        return {"minutes": self.minutes, "seed": self.seed}
+        return {"epochs": self.epochs, "seed": self.seed}
 
     def work(self, place: Place) -> dict[str, Any]:
-        classifier = train_classifier(place.data, self.minutes, self.seed, place.folder)
+        classifier = train_classifier(place.data, self.epochs, self.seed, place.folder)
         save_classifier(classifier, place.folder / CLASSIFIER)
         return classifier_scores(classifier, place.data.test)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vae_ref.bound import kl_divergence, require_images
+from vae_ref.bound import kl_divergence
+from vae_ref.inputs import require_images
 from vae_ref.networks import IMAGE_SIZE, VAE
 from vae_ref.tighter import JointMoments, SpectrumLikelihood, WienerFilter, dequantise, to_middle
 from vae_ref.tighter.wiener import eigen_colours

@@ -16,11 +16,12 @@ from tqdm.auto import tqdm
 
 from vae_ref.checkpoint import FILE_NAME, Checkpoint, Progress, load_checkpoint, save_checkpoint, sweep
 from vae_ref.config import Config, require_same
-from vae_ref.devices import autocast, random_states, restore_random_states
+from vae_ref.devices import autocast, machine, random_states, restore_random_states
 from vae_ref.dogs import Batches, DogData, DogSet, augment
 from vae_ref.dogs.dataset import subset, take
 from vae_ref.errors import CourseError
 from vae_ref.evaluation import calibrate
+from vae_ref.models import fill
 from vae_ref.parallel import Ranks, distribute, parallel_step
 from vae_ref.rate import adapt_log_beta
 from vae_ref.recipes import Step, load_start, make_recipe
@@ -57,7 +58,7 @@ class Trainer:
         sweep(run)
         saved = load_checkpoint(run) if (run / FILE_NAME).exists() else None
         if saved is not None:  # before anything is built with settings that do not belong together
-            require_same(saved.settings().as_dict(), config.as_dict(), str(run))
+            require_same(_movable(saved.settings()), _movable(config), str(run))
             require_same({"data": saved.fingerprint}, {"data": data.fingerprint}, str(run))
         self.recipe = make_recipe(config, self.ranks.device)
         self.model, self.optimizer = self.recipe.model, self.recipe.optimizer
@@ -67,7 +68,7 @@ class Trainer:
             load_start(self.model, config, data.fingerprint)
 
     def _resume(self, saved: Checkpoint) -> None:
-        self.model.load_state_dict(saved.model)
+        fill(self.model, saved.model, str(self.run))
         self.optimizer.load_state_dict(saved.optimizer)
         self.recipe.load_extra_state(saved.extra)
         self.progress = Progress(**saved.progress)
@@ -108,6 +109,7 @@ class Trainer:
         """
         steps_per_epoch = math.ceil(len(self.rows) / self.config.batch_size)
         goal = (minutes or 0) * 60 if epochs is None else epochs * steps_per_epoch
+        self.progress.finished, self.progress.machine = False, machine()
         self.ranks.require_equal(self.model)
         hidden = goal <= 0 or self.ranks.rank > 0
         with tqdm(total=goal, initial=0, desc="training", bar_format=_BAR, disable=hidden) as bar:
@@ -120,6 +122,7 @@ class Trainer:
 
             fit_prior(on_cpu, Batches(subset(self.data.train, self.rows), 256), self.config.seed)
         self.model.load_state_dict(on_cpu.state_dict())
+        self.progress.finished = True
         self.save()
         return self.progress
 
@@ -136,6 +139,7 @@ class Trainer:
 
     def _loop(self, goal: float, by_clock: bool, bar: tqdm) -> None:
         start = time.perf_counter() - self.progress.seconds
+        cpu_start = time.process_time() - self.progress.cpu_seconds
         last_save = time.perf_counter()
         take_step, device = self._step(), self.ranks.device
         row = _Row()
@@ -159,6 +163,7 @@ class Trainer:
             self.progress.step += 1
             self.progress.images += len(x)
             self.progress.seconds = time.perf_counter() - start
+            self.progress.cpu_seconds = time.process_time() - cpu_start
             row.add(terms, len(x))
             if self.progress.step % STEPS_PER_ROW == 0:
                 bar.set_postfix_str(self._finish_row(row, beta))
@@ -232,6 +237,11 @@ class _Row:
 
     def means(self) -> dict[str, float]:
         return {name: total / self.images for name, total in self.totals.items()}
+
+
+def _movable(config: Config) -> dict[str, Any]:
+    """The settings, with the run that this one started from by its name: folders may be moved together."""
+    return {**config.as_dict(), "start_from": Path(config.start_from).name}
 
 
 def split_validation(dogs: DogSet, config: Config) -> tuple[Tensor, DogSet]:

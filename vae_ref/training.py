@@ -13,14 +13,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from vae_ref.bound import (
-    LOG_2PI,
-    kl_divergence,
-    optimal_sigma,
-    reconstruction_log_likelihood,
-    require_images,
-    require_pictures,
-)
+from vae_ref.bound import LOG_2PI, kl_divergence, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.inputs import require_images, require_pictures
 
 Loader = Iterable[tuple[Tensor, Tensor]]  # batches of images (B, 3, H, W) in [0, 1] and labels (B,)
 

@@ -90,7 +90,9 @@ def test_elbo_is_below_the_exact_log_likelihood_and_tight_at_the_true_posterior(
     def mean_elbo(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
         eps = torch.randn(samples, latent_dim, generator=generator, dtype=torch.float64)
         x_hat = (mu + torch.exp(0.5 * logvar) * eps) @ weight.T
-        return bound.elbo(x.expand(samples, -1), x_hat, mu, logvar, sigma).mean()
+        return bound.elbo(
+            x.expand(samples, -1), x_hat, mu.expand(samples, -1), logvar.expand(samples, -1), sigma
+        ).mean()
 
     assert mean_elbo(true_mu, true_logvar) == pytest.approx(log_p.item(), abs=0.05)
     for change in (0.5, -0.5):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
+from vae_ref import classifier
 from vae_ref.classifier import Classifier, classifier_scores, factor_targets, train_classifier
 from vae_ref.commands.evaluate import table
 from vae_ref.config import Config
@@ -349,21 +350,42 @@ def test_a_full_evaluation_has_every_number_and_repeats_it(monkeypatch, tmp_path
 
 
 @pytest.mark.slow
-def test_a_classifier_learns_and_continues(tmp_path) -> None:
+def test_a_classifier_learns_and_continues_as_if_never_stopped(monkeypatch, tmp_path) -> None:
     data = load_paper(400, 60, cache=tmp_path / "cache")
-    first = train_classifier(data, 0.02, 0, tmp_path / "run")
-    scores = classifier_scores(first, data.test)
-    features = torch.cat([first.features(x) for x, _ in Batches(data.train, 100)])
+    straight = train_classifier(data, 12, 0, tmp_path / "run")
+    features = torch.cat([straight.features(x) for x, _ in Batches(data.train, 100)])
     assert features.var(dim=0).sum().item() == pytest.approx(16, rel=1e-3)
-    steps = torch.load(tmp_path / "run" / "classifier.pt")["state"]["step"]
-    better = classifier_scores(train_classifier(data, 0.15, 0, tmp_path / "run"), data.test)
-    assert torch.load(tmp_path / "run" / "classifier.pt")["state"]["step"] > steps
-    assert better["r2"] > scores["r2"] and better["tilt"] > 0.1, (scores, better)
+    untrained = classifier_scores(Classifier("factors").eval(), data.test)
+    scores = classifier_scores(straight, data.test)
+    assert scores["r2"] > untrained["r2"] + 0.3 and scores["tilt"] > 0.1, (untrained, scores)
+
+    class Stop(Exception):
+        pass
+
+    losses = iter(range(31))
+
+    def stop_in_the_fifth_epoch(*arguments):
+        if next(losses, None) is None:
+            raise Stop
+        return loss_of(*arguments)
+
+    loss_of = classifier._loss
+    monkeypatch.setattr(classifier, "_loss", stop_in_the_fifth_epoch)
+    monkeypatch.setattr(classifier, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    with pytest.raises(Stop):
+        train_classifier(data, 12, 0, tmp_path / "stopped")
+    monkeypatch.setattr(classifier, "_loss", loss_of)
+    assert torch.load(tmp_path / "stopped" / "classifier.pt")["state"]["step"] == 31
+    continued = train_classifier(data, 12, 0, tmp_path / "stopped")
+    torch.testing.assert_close(continued.state_dict(), straight.state_dict(), rtol=0, atol=0)
+
+    with pytest.raises(CourseError, match="trained with epochs = 12, not 13"):
+        train_classifier(data, 13, 0, tmp_path / "run")
     with pytest.raises(CourseError, match="trained with seed = 0, not 1"):
-        train_classifier(data, 0.2, 1, tmp_path / "run")
+        train_classifier(data, 12, 1, tmp_path / "run")
     (tmp_path / "run" / "classifier.pt").write_bytes(b"cut")
     with pytest.raises(CourseError, match="cannot read"):
-        train_classifier(data, 0.2, 0, tmp_path / "run")
+        train_classifier(data, 12, 0, tmp_path / "run")
 
 
 def test_factor_targets_close_the_circle_of_backgrounds() -> None:

@@ -40,6 +40,7 @@ def assert_same_run(a: Path, b: Path) -> None:
     assert_equal(one.extra, other.extra)
     for progress in (one.progress, other.progress):
         progress.pop("seconds")
+        progress.pop("cpu_seconds")
         for row in progress["history"]:
             row.pop("seconds")
     assert one.progress == other.progress and len(one.progress["history"]) > 3

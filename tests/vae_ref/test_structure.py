@@ -48,7 +48,7 @@ def test_every_chapter_is_one_module_or_one_folder(chapter: str) -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_imports_earlier_chapters_only(chapter: str) -> None:
-    allowed = {*CHAPTERS[: CHAPTERS.index(chapter)], "errors"}
+    allowed = {*CHAPTERS[: CHAPTERS.index(chapter)], "errors", "inputs"}
     if (PACKAGE / chapter).is_dir():
         allowed.add(chapter)  # a folder's own files
     for path in files_of(chapter):

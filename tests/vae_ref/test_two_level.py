@@ -82,5 +82,5 @@ def test_images_do_not_influence_each_other(model: TwoLevelVAE) -> None:
 
 
 def test_top_dim_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="latent_dim must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="top_dim must be at least 1, got 0"):
         TwoLevelVAE(0)

@@ -138,7 +138,7 @@ def test_weights_of_another_model_name_the_first_difference(saved: tuple[VAE, Pa
     tensors = load_file(path)
     config = CONFIG.as_dict()
     rewrite(path, tensors, config=json.dumps({**config, "latent_dim": 5}))
-    assert re.search(r"decoder\.[\w.]*weight is \((\d+), 4\) in the file, \(\1, 5\) as its", refusal(path))
+    assert re.search(r"decoder\.[\w.]*weight is \((\d+), 4\) there, \(\1, 5\) as its", refusal(path))
     rewrite(path, {**tensors, "extra": torch.zeros(3)}, config=json.dumps(config))
     assert "extra is (3,) in the file, not part of the model" in refusal(path)
     missing = {name: tensor for name, tensor in tensors.items() if name != "encoder.mu.bias"}

@@ -6,7 +6,8 @@ import math
 
 from torch import Tensor
 
-from vae_ref.bound import kl_divergence, require_codes
+from vae_ref.bound import kl_divergence
+from vae_ref.inputs import require_codes
 
 
 def free_bits_kl(mu: Tensor, logvar: Tensor, floor: float) -> Tensor:

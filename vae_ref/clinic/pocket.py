@@ -13,7 +13,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from vae_ref.bound import elbo, optimal_sigma, require_images
+from vae_ref.bound import elbo, optimal_sigma
+from vae_ref.inputs import require_images
 from vae_ref.networks import IMAGE_SIZE, VAE
 
 NUM_DIMS = 3 * IMAGE_SIZE**2  # D

@@ -15,8 +15,9 @@ from functools import wraps
 import torch
 from torch import Tensor, nn
 
-from vae_ref.bound import optimal_sigma, reconstruction_log_likelihood, require_images
+from vae_ref.bound import bounded_exp, optimal_sigma, reconstruction_log_likelihood
 from vae_ref.generation import generate, reconstruct
+from vae_ref.inputs import require_images
 from vae_ref.latents import active_units
 from vae_ref.networks import VAE
 
@@ -142,7 +143,9 @@ def compare_with_prior(model: VAE, x: Tensor) -> Finding:
     """Do the codes of all images together look like draws from N(0, I)?"""
     mu, logvar = model.encode(x)
     centre = mu.mean(dim=0)
-    spread = mu.var(dim=0, correction=0) + logvar.exp().mean(dim=0)  # variance of the aggregate posterior
+    spread = mu.var(dim=0, correction=0) + bounded_exp(logvar).mean(
+        dim=0
+    )  # variance of the aggregate posterior
     offset = centre.square().mean().sqrt().item()  # 0 for the prior
     ratio = spread.clamp(min=1e-12).log().mean().exp().item()  # geometric mean over latents, 1 for the prior
     message = (
@@ -159,13 +162,12 @@ def compare_with_prior(model: VAE, x: Tensor) -> Finding:
 def ask_the_price(model: VAE, x: Tensor) -> Finding:
     """What does a nat of the code buy? At the minimum of the true bound, one nat of reconstruction."""
     mu, logvar = model.encode(x)
-    kl_saved = (
-        (1 - logvar.exp()).sum(dim=1).mean().item()
-    )  # −dKL / d log c as the noise of the code grows by c
+    # −dKL / d log c as the noise of the code grows by c
+    kl_saved = -bounded_exp(logvar, torch.expm1).sum(dim=1).mean().item()
     eps = torch.randn_like(mu)
     errors = []
     for factor in (0.9, 1.1):
-        x_hat = model.decode(mu + factor * torch.exp(0.5 * logvar) * eps)
+        x_hat = model.decode(mu + factor * bounded_exp(0.5 * logvar) * eps)
         errors.append(-reconstruction_log_likelihood(x, x_hat, optimal_sigma(x, x_hat)).mean().item())
     lost = (errors[1] - errors[0]) / math.log(1.1 / 0.9)
     price = lost / kl_saved if kl_saved > 0.1 else 1.0  # a silent code buys nothing and pays nothing
@@ -184,7 +186,7 @@ def compare_sampler_with_logvar(model: VAE, x: Tensor) -> Finding:
         with examined(model, training=mode), torch.no_grad():
             draws = [model.draw(x[:FEW]) for _ in range(NUM_DRAWS)]
         # (z − μ) / σ is standard normal; a float32 code far from 0 hides noise below 1e-6 of its size
-        noise = torch.stack([(z - mu) * torch.exp(-0.5 * logvar) for z, mu, logvar in draws])  # (K, B, L)
+        noise = torch.stack([(z - mu) * bounded_exp(-0.5 * logvar) for z, mu, logvar in draws])  # (K, B, L)
         spreads["training" if mode else "evaluation"] = noise.square().mean().sqrt().item()
     worst = max(spreads.values(), key=lambda spread: abs(math.log(max(spread, 1e-12))))
     text = " and ".join(f"{spread:.3f} in {mode}" for mode, spread in spreads.items())

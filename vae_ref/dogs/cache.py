@@ -133,18 +133,20 @@ def _open_folder(name: str, key: str, folder: Path) -> DogData:
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         train, test = (_open_side(folder, side) for side in ("train", "test"))
-    except (OSError, EOFError, ValueError, KeyError) as error:
+        names, skipped = tuple(meta["class_names"]), tuple(meta["skipped"])
+        fingerprint = meta.get("fingerprint", key)
+    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CourseError(
             f"the prepared pictures in {folder} are damaged ({error}); delete that folder and run again"
         ) from error
-    fingerprint = meta.get("fingerprint", key)
-    return DogData(name, train, test, tuple(meta["class_names"]), tuple(meta["skipped"]), fingerprint)
+    return DogData(name, train, test, names, skipped, fingerprint)
 
 
 def _open_side(folder: Path, side: str) -> DogSet:
-    factors = folder / f"{side}_factors.npy"
-    return DogSet(
-        np.load(folder / f"{side}.npy", mmap_mode="r", allow_pickle=False),
-        np.load(folder / f"{side}_labels.npy", allow_pickle=False),
-        np.load(factors, allow_pickle=False) if factors.exists() else None,
-    )
+    images = np.load(folder / f"{side}.npy", mmap_mode="r", allow_pickle=False)
+    labels = np.load(folder / f"{side}_labels.npy", allow_pickle=False)
+    path = folder / f"{side}_factors.npy"
+    factors = np.load(path, allow_pickle=False) if path.exists() else None
+    if len(labels) != len(images) or (factors is not None and len(factors) != len(images)):
+        raise ValueError(f"{side} has {len(images)} pictures and {len(labels)} labels")
+    return DogSet(images, labels, factors)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from vae_ref.inputs import require_images
 
 MAX_BRIGHTNESS_CHANGE = 0.2
 
@@ -22,10 +26,13 @@ def crop_and_resize(image: Image.Image, box: tuple[float, float, float, float], 
         The square, uint8, (3, size, size).
 
     Raises:
-        ValueError: ``size`` is below 1, or the box and the picture have no pixel in common.
+        ValueError: ``size`` is below 1, the box is no four finite numbers, or it has no pixel in common with the
+            picture.
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
+    if len(box) != 4 or not all(math.isfinite(corner) for corner in box):
+        raise ValueError(f"box must be four finite numbers (xmin, ymin, xmax, ymax), got {box}")
     # rounded to whole pixels, then clipped to the picture
     left, top = max(round(box[0]), 0), max(round(box[1]), 0)
     right, bottom = min(round(box[2]), image.width), min(round(box[3]), image.height)
@@ -53,7 +60,12 @@ def augment(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
 
     Returns:
         The varied images, (B, 3, H, W), in [0, 1]; every image has its own coin and its own factor.
+
+    Raises:
+        TypeError: not floating point.
+        ValueError: another shape, no image, NaN, or values outside [0, 1].
     """
+    require_images(x)  # clamped below, anything would look right
     chance = torch.rand((2, len(x), 1, 1, 1), generator=generator, device=x.device, dtype=x.dtype)
     brightness = 1 + MAX_BRIGHTNESS_CHANGE * (2 * chance[1] - 1)  # (B, 1, 1, 1), uniform in [0.8, 1.2)
     mirrored = torch.where(chance[0] < 0.5, x.flip(-1), x)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -110,10 +111,13 @@ def _read_list(lists: Source, side: str) -> list[_Entry]:
     try:
         table = loadmat(io.BytesIO(lists.read(name)), squeeze_me=True)
         columns = (np.atleast_1d(table[field]) for field in ("file_list", "annotation_list", "labels"))
-        return [
+        entries = [
             _Entry(str(picture), str(annotation), int(label) - 1)  # Matlab counts from 1
             for picture, annotation, label in zip(*columns, strict=True)
         ]
+        if lowest := [entry.label + 1 for entry in entries if entry.label < 0]:
+            raise ValueError(f"a label is {min(lowest)}, the first is 1")
+        return entries
     except FileNotFoundError as error:
         raise CourseError(f"the lists have no {name}; copy or download lists.tar again") from error
     except Exception as error:  # scipy raises whatever the damaged bytes lead it to
@@ -130,7 +134,10 @@ def _read_box(annotation: bytes) -> tuple[np.ndarray, np.ndarray]:
         text = tree.findtext(path)
         if text is None:
             raise ValueError(f"its annotation has no {path}")
-        return float(text)
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(f"its annotation has {path} = {text}")
+        return value
 
     size = np.array([number("size/width"), number("size/height")])
     if not np.all(size > 0):
@@ -145,7 +152,7 @@ def _prepare(files: _Files, entry: _Entry, size: int) -> np.ndarray | str:
         box, annotated = _read_box(files.annotations.read(entry.annotation))
     except FileNotFoundError:
         return f"{entry.picture} has no annotation"
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         return f"{entry.picture} cannot be used: {error}"
     try:
         with Image.open(io.BytesIO(files.images.read(entry.picture)), formats=["JPEG", "PNG"]) as image:
@@ -155,7 +162,7 @@ def _prepare(files: _Files, entry: _Entry, size: int) -> np.ndarray | str:
             return crop_and_resize(image, (xmin, ymin, xmax, ymax), size).numpy()
     except FileNotFoundError:
         return f"{entry.picture} is missing"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, OverflowError, Image.DecompressionBombError) as error:
         # what Pillow raises for damaged files; the data are in memory, so this is no trouble with the disk
         return f"{entry.picture} cannot be used: {error}"
 

@@ -24,15 +24,17 @@ def mutual_information_gap(codes: np.ndarray, factors: np.ndarray) -> float:
         1 when every factor has a coordinate of its own that determines it, 0 when none stands out.
 
     Raises:
-        ValueError: codes have fewer than 2 coordinates, or their number differs from the factors'.
+        ValueError: codes have fewer than 2 coordinates, numbers differ, or a factor never varies.
 
     Source: Chen et al., Isolating Sources of Disentanglement in VAEs (2018), section 4.
     """
     _require_pairs(codes, factors)
     binned_codes, binned_factors = _bins(codes), _bins(factors)
     gaps = []
-    for factor in binned_factors.T:
+    for k, factor in enumerate(binned_factors.T):
         entropy = mutual_info_score(factor, factor)  # I(v; v) = H(v)
+        if entropy == 0:
+            raise ValueError(f"factor {k} is the same for all {len(factor)} codes; leave it out")
         told = sorted(mutual_info_score(coordinate, factor) for coordinate in binned_codes.T)
         gaps.append((told[-1] - told[-2]) / entropy)
     return float(np.mean(gaps))
@@ -54,13 +56,25 @@ def dci(
         predicted on the others, mean over factors.
 
     Raises:
-        ValueError: there are fewer than 2 coordinates or factors, or their numbers differ.
+        ValueError: there are fewer than 2 coordinates or factors, numbers differ, or a factor never varies.
 
     Source: Eastwood & Williams, A Framework for the Quantitative Evaluation of Disentangled Representations
     (2018), section 2.
     """
     _require_pairs(codes, factors)
     _require_pairs(test_codes, test_factors)
+    if (
+        factors.shape[1] < 2
+        or test_codes.shape[1:] != codes.shape[1:]
+        or test_factors.shape[1:] != factors.shape[1:]
+    ):
+        raise ValueError(
+            f"factors must be (N, K) with K at least 2 and the test side like the other, got {codes.shape}, "
+            f"{factors.shape}, {test_codes.shape} and {test_factors.shape}"
+        )
+    for k, (fitted, scored) in enumerate(zip(factors[:NUM_FITTED].T, test_factors.T, strict=True)):
+        if np.ptp(fitted) == 0 or np.ptp(scored) == 0:
+            raise ValueError(f"factor {k} is the same for all codes; leave it out")
     importance = np.zeros((codes.shape[1], factors.shape[1]))  # (L, K)
     explained = []
     for k in tqdm(range(factors.shape[1]), desc="DCI", unit="factor", leave=False):
@@ -68,7 +82,9 @@ def dci(
         trees.fit(codes[:NUM_FITTED], factors[:NUM_FITTED, k])
         importance[:, k] = trees.feature_importances_
         explained.append(trees.score(test_codes, test_factors[:, k]))
-    weights = importance.sum(axis=1) / importance.sum()  # of each coordinate
+    weights = importance.sum(axis=1) / max(
+        importance.sum(), 1e-12
+    )  # of each coordinate; 0 where no code says anything
     return {
         "disentanglement": float((weights * _concentration(importance)).sum()),
         "completeness": float(_concentration(importance.T).mean()),
@@ -77,10 +93,11 @@ def dci(
 
 
 def _concentration(importance: np.ndarray) -> np.ndarray:
-    """1 − entropy of each row as a share of the largest possible: 1 for a single entry, 0 for equal ones."""
-    shares = importance / np.maximum(importance.sum(axis=1, keepdims=True), 1e-12)
+    """1 − entropy of each row as a share of the largest possible: 1 for one entry, 0 for equal ones and for none."""
+    total = importance.sum(axis=1)
+    shares = importance / np.maximum(total, 1e-12)[:, None]
     entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1)
-    return 1 - entropy / np.log(importance.shape[1])
+    return np.where(total > 0, 1 - entropy / np.log(importance.shape[1]), 0.0)
 
 
 def _bins(values: np.ndarray) -> np.ndarray:

@@ -116,7 +116,8 @@ def rate_distortion_section(measured: list[dict[str, Any]], codecs: list[dict[st
         "How good a picture of 64×64 can be for how many bytes. Codecs are charged for the whole file; dotted lines "
         "show them without its container, which a plain grey picture’s file measures. Models are charged the ideal "
         "code length of their KL, and shown with pictures decoded from samples: relative entropy coding sends a sample "
-        "for less than two bytes more. Nobody has written these files. " + " ".join(_verdicts(models, theirs))
+        "for about two bytes more at most. Nobody has written these files. "
+        + " ".join(_verdicts(models, theirs))
     )
     return Section(
         "Rate and distortion",

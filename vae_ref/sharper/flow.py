@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vae_ref.bound import log_normal, require_float
+from vae_ref.bound import bounded_exp, log_normal
+from vae_ref.inputs import require_float, require_shape
 from vae_ref.networks import VAE, Prior
 from vae_ref.sampling import reparameterize
 
@@ -98,13 +99,23 @@ class FlowPrior(Prior):
         self.register_buffer("orders", orders)
 
     def forward(self, u: Tensor) -> Tensor:
-        """Bend draws from N(0, I) into codes, (B, L)."""
+        """Bend draws from N(0, I), (B, L), into codes, (B, L).
+
+        Raises:
+            TypeError, ValueError: not floating point, or another shape.
+        """
+        require_shape(u, tuple(self.centre.shape), "u")
         for layer, order in reversed(self._steps()):
             u = layer(u)[:, order.argsort()]
         return u * self.spread + self.centre
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return u with forward(u) = z, (B, L), and log |det du/dz|, (B,)."""
+        """Return u with forward(u) = z, (B, L), and log |det du/dz|, (B,).
+
+        Raises:
+            TypeError, ValueError: not floating point, or another shape.
+        """
+        require_shape(z, tuple(self.centre.shape), "z")
         u = (z - self.centre) / self.spread
         log_det = -self.spread.log().sum().expand(len(z))
         for layer, order in self._steps():
@@ -113,7 +124,7 @@ class FlowPrior(Prior):
         return u, log_det
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log density of codes (B, L) in nats, (B,)."""
+        """Log density of codes (B, L) in nats, (B,); raises as ``inverse`` does."""
         u, log_det = self.inverse(z)
         zero = torch.zeros_like(u)
         return log_normal(u, zero, zero) + log_det
@@ -148,7 +159,8 @@ class FlowPrior(Prior):
             self.load_state_dict(FlowPrior(mu.shape[1]).state_dict())
         generator = torch.Generator().manual_seed(seed)
         self.centre.copy_(mu.mean(dim=0))
-        self.spread.copy_((mu.var(dim=0) + logvar.exp().mean(dim=0)).sqrt())
+        spread = (mu.var(dim=0) + bounded_exp(logvar).mean(dim=0)).sqrt()
+        self.spread.copy_(spread.clamp(min=1e-6))  # codes that are all the same have none to divide by
         optimizer = torch.optim.AdamW(self.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         for share in tqdm(_shares(steps), desc="prior", total=steps, unit="step", leave=False):
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * (

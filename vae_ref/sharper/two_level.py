@@ -13,7 +13,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vae_ref.networks import GRID, PATCH, SUMMARY, VAE, WIDTH, ResidualBlock
+from vae_ref.inputs import require_length, require_shape
+from vae_ref.networks import GRID, IMAGE_SIZE, PATCH, SUMMARY, VAE, WIDTH, ResidualBlock
 from vae_ref.sampling import reparameterize
 
 LOCAL = 32  # numbers of the local code at a place
@@ -30,7 +31,7 @@ class TwoLevelVAE(VAE):
         latent_dim: length of the whole code (z₁, u), L = top_dim + 32·8·8.
 
     Raises:
-        ValueError: ``top_dim`` is below 1.
+        TypeError, ValueError: ``top_dim`` is no whole number of at least 1.
 
     Source: Sønderby et al., Ladder Variational Autoencoders (2016); Vahdat & Kautz, NVAE (2020), section 3.2,
     for a posterior relative to the prior.
@@ -38,8 +39,7 @@ class TwoLevelVAE(VAE):
 
     def __init__(self, top_dim: int) -> None:
         nn.Module.__init__(self)  # not VAE's: the networks are others
-        if top_dim < 1:
-            raise ValueError(f"latent_dim must be at least 1, got {top_dim}")
+        require_length(top_dim, "top_dim")
         self.top_dim, self.latent_dim = top_dim, top_dim + LOCAL * GRID**2
         self.stem = nn.Sequential(
             nn.Conv2d(3, WIDTH, PATCH, stride=PATCH), ResidualBlock(WIDTH)
@@ -93,6 +93,7 @@ class TwoLevelVAE(VAE):
 
     def decode(self, z: Tensor) -> Tensor:
         """Map codes (B, L) to images (B, 3, 64, 64) in [0, 1]."""
+        require_shape(z, (self.latent_dim,), "z")
         places = self.top(z[:, : self.top_dim])
         m, s = self.prior_of(places)
         u = z[:, self.top_dim :].unflatten(1, (LOCAL, GRID, GRID))
@@ -102,10 +103,12 @@ class TwoLevelVAE(VAE):
     def prior_of(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean m and standard deviation s of z₂, (B, 32, 8, 8) each, from ``top(z₁)``."""
         m, raw = self.prior(places).chunk(2, dim=1)
-        return m, nn.functional.softplus(raw) / math.log(2)  # positive, 1 at first, never beyond what raw is
+        # positive, 1 at raw = 0, and no faster than raw where an exp would explode
+        return m, nn.functional.softplus(raw) / math.log(2)
 
     def _look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return features of images, (B, 128, 8, 8), and mu and logvar of z₁."""
+        require_shape(x, (3, IMAGE_SIZE, IMAGE_SIZE), "x")
         seen = self.stem(2 * x - 1)
         summary = self.summary(seen)
         return seen, self.mu(summary).to(x.dtype), self.logvar(summary).to(x.dtype)

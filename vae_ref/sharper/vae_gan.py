@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vae_ref.bound import kl_divergence, reconstruction_log_likelihood
+from vae_ref.inputs import require_images
 from vae_ref.networks import VAE
 from vae_ref.sharper.discriminator import Discriminator
 from vae_ref.sharper.losses import discriminator_loss, feature_matching_loss, generator_loss
@@ -75,7 +76,11 @@ def vae_gan_step(
         Before the step: "loss", "reconstruction" and "kl" in nats per image; "generator" and "discriminator"
         in nats per patch (log 2 and log 4 when nothing can be told); "feature_matching" in units of a feature.
         "loss" is the decoder's; it leaves out the kl, which is constant.
+
+    Raises:
+        TypeError, ValueError: ``x`` is not a batch of colour images in [0, 1]; nothing has changed.
     """
+    require_images(x)
     model.train()
     discriminator.train()
     with torch.no_grad():

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_ref.bound import require_float
+from vae_ref.inputs import require_float
 
 LEVELS = 256  # of an 8-bit image
 
@@ -30,7 +30,18 @@ def dequantise(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
 
 
 def to_middle(x_hat: Tensor) -> Tensor:
-    """The mean of ``dequantise``: where a decoder's picture lies on the dequantised scale."""
+    """The mean of ``dequantise``: where a decoder's picture lies on the dequantised scale.
+
+    Args:
+        x_hat: pictures, any shape, float in [0, 1].
+
+    Returns:
+        (255 x_hat + ½) / 256, the shape of ``x_hat``.
+
+    Raises:
+        TypeError: not floating point.
+    """
+    require_float(x_hat=x_hat)
     return (255 * x_hat + 0.5) / LEVELS
 
 

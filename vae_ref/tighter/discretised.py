@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
-from vae_ref.bound import require_pictures
+from vae_ref.inputs import require_pictures
 
 
 def discretised_log_likelihood(x: Tensor, x_hat: Tensor, sigma: float | Tensor) -> Tensor:

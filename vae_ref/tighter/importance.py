@@ -14,7 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_ref.bound import log_normal, reconstruction_log_likelihood, require_float
+from vae_ref.bound import log_normal, reconstruction_log_likelihood
+from vae_ref.inputs import require_float
 from vae_ref.networks import VAE, log_prior
 
 

@@ -15,13 +15,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from vae_ref.bound import (
-    LOG_2PI,
-    optimal_sigma,
-    reconstruction_log_likelihood,
-    require_float,
-    require_pictures,
-)
+from vae_ref.bound import LOG_2PI, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.inputs import require_float, require_pictures
 
 # what uniform noise 1/256 wide adds to every pixel: no residual on the dequantised scale varies less
 DEQUANTISATION_VARIANCE = 1 / (12 * 256**2)

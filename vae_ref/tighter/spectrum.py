@@ -12,13 +12,14 @@ standard deviations at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from vae_ref.bound import LOG_2PI, require_pictures
+from vae_ref.bound import LOG_2PI
+from vae_ref.inputs import require_pictures, require_shape
 from vae_ref.tighter.likelihoods import DEQUANTISATION_VARIANCE, Likelihood, checked, colour_covariance
 
 
@@ -31,8 +32,13 @@ def dct_matrix(size: int) -> Tensor:
     Returns:
         (N, N), float64; row k is the cosine of frequency k, so ``dct @ image @ dct.T`` transforms both axes.
 
+    Raises:
+        ValueError: ``size`` is below 1.
+
     Source: Ahmed, Natarajan & Rao, Discrete Cosine Transform (1974).
     """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
     n = torch.arange(size, dtype=torch.float64)
     # √(2/N) cos(π (2n + 1) k / 2N), and 1/√N for k = 0
     matrix = math.sqrt(2 / size) * torch.cos(math.pi * (2 * n + 1) * n[:, None] / (2 * size))
@@ -90,9 +96,12 @@ class SpectrumLikelihood(Likelihood):
             residuals: batches of x − x_hat on the dequantised scale, (B, 3, S, S), from training pictures;
                 iterated twice, and ``num_iterations`` + 1 more times where there are several scales.
             num_iterations: steps of expectation–maximisation; none lowers the likelihood of the residuals.
+
+        Raises:
+            TypeError, ValueError: no residual, not floating point, not finite, or another shape; nothing has changed.
         """
         # mixing the channels by the eigenvectors of their covariance leaves them uncorrelated, with variance 1
-        values, directions = torch.linalg.eigh(colour_covariance(residuals))
+        values, directions = torch.linalg.eigh(colour_covariance(self._sized(residuals)))
         self.whiten.copy_(directions.T / values.sqrt()[:, None])
         self.log_scale.zero_()
         self.log_weight.fill_(-math.log(len(self.log_weight)))
@@ -108,6 +117,11 @@ class SpectrumLikelihood(Likelihood):
             for _ in range(num_iterations):
                 self._improve(residuals)
         return self
+
+    def _sized(self, residuals: Iterable[Tensor]) -> Iterator[Tensor]:
+        for residual in residuals:
+            require_shape(residual, tuple(self.variance.shape), "residuals")
+            yield residual
 
     def _coefficients(self, residual: Tensor) -> Tensor:
         """M r: whitened colours, then cosines along both axes, (B, 3, S, S)."""

@@ -18,7 +18,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from vae_ref.bound import require_pictures
+from vae_ref.inputs import require_pictures, require_shape
 from vae_ref.tighter.likelihoods import checked
 from vae_ref.tighter.spectrum import dct_matrix
 
@@ -114,12 +114,18 @@ class WienerFilter(nn.Module):
             TypeError, ValueError: no pair, not floating point, not finite, or other shapes.
         """
         moments, count = JointMoments(len(self.dct)).to(self.dct), 0
-        both = checked((torch.cat(pair) for pair in pairs), "pairs")
+        both = checked((self._joined(pair) for pair in pairs), "pairs")
         for x, x_hat in (pair.chunk(2) for pair in both):
             count += len(x)
             moments.follow(x, x_hat, len(x) / count)  # a running mean over all pictures
         self.set_from(moments)
         return self
+
+    def _joined(self, pair: Pair) -> Tensor:
+        x, x_hat = pair
+        require_pictures(x, x_hat)
+        require_shape(x, tuple(self.gain.shape), "x")
+        return torch.cat([x, x_hat])
 
     @torch.no_grad()
     def set_from(self, moments: JointMoments) -> None:

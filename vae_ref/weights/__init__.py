@@ -19,7 +19,7 @@ from vae_ref.classifier import Classifier
 from vae_ref.config import Config
 from vae_ref.errors import CourseError
 from vae_ref.files import write_atomically
-from vae_ref.models import build_model
+from vae_ref.models import build_model, fill
 from vae_ref.networks import VAE
 
 FOLDER = Path(__file__).parent
@@ -153,16 +153,7 @@ def _settings(path: Path, text: str) -> dict[str, Any]:
 
 
 def _fill(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    wanted = module.state_dict()
-    for name in sorted(wanted.keys() | tensors.keys()):
-        here = tuple(tensors[name].shape) if name in tensors else "missing"
-        there = tuple(wanted[name].shape) if name in wanted else "not part of the model"
-        if here != there:
-            raise CourseError(
-                f"{path} is of another model: {name} is {here} in the file, {there} as its settings say; "
-                "install the course again"
-            )
-    module.load_state_dict({name: tensors[name].to(wanted[name].dtype) for name in wanted})
+    fill(module, tensors, str(path))
     module.eval()
 
 
