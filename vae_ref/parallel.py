@@ -73,7 +73,7 @@ class Ranks:
             raise RuntimeError("the ranks' models have come apart; restart from the last checkpoint")
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum over ranks, on every rank."""
+        """The sum over ranks of values of one shape, on every rank: that shape, on the rank's device."""
         values = values.to(self.device)
         dist.all_reduce(values)
         return values

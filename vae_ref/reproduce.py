@@ -1,9 +1,10 @@
 """Everything the results page needs, in one go that can be stopped at any moment and goes on where it was.
 
 Every stage has a folder of its own, named after the stage and a digest of all that decides its outcome: its settings,
-the data, and the same of the stages it builds on. A stage is finished when ``done.json`` is in its folder; that file
-is written last and in one piece. So a finished stage is not repeated, a changed one starts in a new folder, and
-nothing is ever overwritten. Within a stage, the trainer's own checkpoints are continued.
+the data, the version of how it is done, and the same of the stages it builds on. A stage is finished when
+``done.json`` is in its folder; that file is written last and in one piece. So a finished stage is not repeated, a
+changed one starts in a new folder, and nothing is ever overwritten. Within a stage, the trainer's own checkpoints are
+continued.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from vae_ref.files import write_text
 from vae_ref.stages import Place, Stage
 
 DONE = "done.json"
+VERSION = (
+    1  # raise it when a stage with the same settings gives another outcome: constants are not among them
+)
 
 
 def reproduce(
@@ -75,6 +79,7 @@ def stage_folders(stages: Sequence[Stage], fingerprint: str, out: Path) -> dict[
     digests: dict[str, str] = {}
     for stage in stages:
         decides = [
+            VERSION,
             type(stage).__name__,
             stage.settings(),
             fingerprint,

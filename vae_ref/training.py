@@ -54,7 +54,8 @@ def train_step(
     require_images(x)
     model.train()
     x_hat, mu, logvar = model(x)
-    reconstruction = -reconstruction_log_likelihood(x, x_hat, optimal_sigma(x, x_hat))  # (B,)
+    sigma = optimal_sigma(x, x_hat.detach())  # at its best, so no gradient is lost with it: see there
+    reconstruction = -reconstruction_log_likelihood(x, x_hat, sigma)  # (B,)
     kl = kl_divergence(mu, logvar)  # (B,)
     loss = (reconstruction + beta * kl).mean()  # the one place where the bound is reduced over the batch
     optimizer.zero_grad()
@@ -87,16 +88,18 @@ def evaluate(model: nn.Module, loader: Loader, sigma: float | None = None) -> di
     if sigma is not None and not 0 < sigma < math.inf:
         raise ValueError(f"sigma must be positive, got {sigma:g}")
     was_training = model.training
-    model.eval()
     squared_error, kl, num_images, num_dims = 0.0, 0.0, 0, 0
-    for x, _ in loader:
-        require_images(x)
-        x_hat, mu, logvar = model(x)
-        require_pictures(x, x_hat)
-        squared_error += (x - x_hat).square().sum().item()
-        kl += kl_divergence(mu, logvar).sum().item()
-        num_images, num_dims = num_images + len(x), x[0].numel()
-    model.train(was_training)
+    try:
+        model.eval()
+        for x, _ in loader:
+            require_images(x)
+            x_hat, mu, logvar = model(x)
+            require_pictures(x, x_hat)
+            squared_error += (x - x_hat).square().sum().item()
+            kl += kl_divergence(mu, logvar).sum().item()
+            num_images, num_dims = num_images + len(x), x[0].numel()
+    finally:
+        model.train(was_training)
     if num_images == 0:
         raise ValueError("the loader gave no images")
     variance = max(squared_error / (num_images * num_dims), 1e-12) if sigma is None else sigma**2

@@ -1,16 +1,22 @@
-"""Bad input to chapters 02, 03, 05, 06 and 07: an error that names it, or a finite answer."""
+"""Bad input to the chapters: an error that names it, or a finite answer."""
 
 import math
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from vae_ref import bound, generation, latents, sampling, training
-from vae_ref.networks import VAE
+from vae_ref import bound, generation, latents, sampling, sharper, training
+from vae_ref.dogs import augment, crop_and_resize
+from vae_ref.networks import VAE, Decoder, Encoder
+from vae_ref.sharper import FlowPrior, TwoLevelVAE
+from vae_ref.sharper.losses import discriminator_loss, feature_matching_loss, generator_loss
+from vae_ref.structured import RunningSpectrum, structured_step
 
 IMAGES = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 CODES = torch.zeros(2, 3)
+PICTURE = Image.new("RGB", (8, 8))
 SPOILED = {
     "NaN": IMAGES.index_fill(3, torch.tensor([5]), math.nan),
     "above 1": 255 * IMAGES,
@@ -19,6 +25,7 @@ SPOILED = {
     "no batch": IMAGES[0],
     "empty": IMAGES[:0],
     "integers": (255 * IMAGES).to(torch.uint8),
+    "small": IMAGES[..., ::2, ::2],
 }
 SAYS = {
     "NaN": r"x must lie in \[0, 1\] without NaN, got nan",
@@ -28,6 +35,7 @@ SAYS = {
     "no batch": r"x must have shape \(B, 3, H, W\) .* got \(3, 64, 64\)",
     "empty": r"x must have shape \(B, 3, H, W\) with at least one image, got \(0, 3, 64, 64\)",
     "integers": r"x must be a floating-point tensor, got torch.uint8; .* x / 255",
+    "small": r"x must have shape \(B, 3, 64, 64\), got \(2, 3, 32, 32\)",
 }
 
 
@@ -35,11 +43,18 @@ def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), lr=1e-6)
 
 
+JUDGE = sharper.Discriminator()
 TAKE_IMAGES = {
     "train_step": lambda model, x: training.train_step(model, x, optimizer_of(model)),
     "evaluate": lambda model, x: training.evaluate(model, [(x, torch.zeros(len(x)))]),
     "fit": lambda model, x: training.fit(model, [(x, torch.zeros(len(x)))], optimizer_of(model), 1),
     "reconstruct": generation.reconstruct,
+    "vae_gan_step": lambda model, x: sharper.vae_gan_step(
+        model, JUDGE, x, optimizer_of(model.decoder), optimizer_of(JUDGE)
+    ),
+    "structured_step": lambda model, x: structured_step(
+        model, RunningSpectrum(), x, optimizer_of(model), 1.0
+    ),
     "encode_dataset": lambda model, x: latents.encode_dataset(model, [(x, torch.zeros(len(x)))]),
 }
 
@@ -57,8 +72,9 @@ def test_spoiled_images_are_refused_before_anything_changes(model: VAE, function
     mode = model.training
     with pytest.raises((TypeError, ValueError), match=SAYS[kind]):
         TAKE_IMAGES[function](model, SPOILED[kind])
-    if function != "evaluate":
+    if kind != "small":  # refused before the mode is chosen
         assert model.training is mode
+    model.train(mode)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
@@ -82,8 +98,35 @@ WRONG_CALLS = [
     (lambda: bound.reconstruction_log_likelihood(IMAGES, IMAGES[:1], 1.0), "x and x_hat must have the same shape"),
     (lambda: bound.elbo(IMAGES, IMAGES.flatten(1), CODES, CODES), "x and x_hat must have the same shape"),
     (lambda: bound.elbo(IMAGES, IMAGES, CODES, CODES, torch.ones(2)), r"sigma must be one number .* got shape \(2,\)"),
-    (lambda: bound.elbo(IMAGES, IMAGES, CODES, CODES, math.inf), "sigma must be positive, got inf"),
+    (lambda: bound.elbo(IMAGES, IMAGES, CODES[:1], CODES[:1]), r"mu must be \(2, L\), a row for each image"),
     (lambda: bound.elbo(IMAGES.byte(), IMAGES, CODES, CODES), "x must be a floating-point tensor"),
+    (lambda: bound.elbo(IMAGES, IMAGES, CODES[0], CODES[0]), r"mu must be \(2, L\), a row for each image, got \(3,\)"),
+    (lambda: augment(SPOILED["integers"]), "x must be a floating-point tensor"),
+    (lambda: augment(SPOILED["above 1"]), r"x must lie in \[0, 1\]"),
+    (lambda: augment(SPOILED["NaN"]), r"x must lie in \[0, 1\] without NaN"),
+    (lambda: augment(SPOILED["4 channels"]), r"x must have shape \(B, 3, H, W\)"),
+    (lambda: crop_and_resize(PICTURE, (0, 0, math.nan, 4), 8), "box must be four finite numbers .* got"),
+    (lambda: crop_and_resize(PICTURE, (0, 0, math.inf, 4), 8), "box must be four finite numbers"),
+    (lambda: crop_and_resize(PICTURE, (0, 0, 4), 8), "box must be four finite numbers"),
+    (lambda: Encoder(0), "latent_dim must be at least 1, got 0"),
+    (lambda: Decoder(-2), "latent_dim must be at least 1, got -2"),
+    (lambda: VAE(2.5), "latent_dim must be a whole number, got 2.5"),
+    (lambda: TwoLevelVAE("8"), "top_dim must be a whole number, got '8'"),
+    (lambda: Encoder(3)(SPOILED["4 channels"]), r"x must have shape \(B, 3, 64, 64\), got \(2, 4, 64, 64\)"),
+    (lambda: Encoder(3)(SPOILED["no batch"]), r"x must have shape \(B, 3, 64, 64\), got \(3, 64, 64\)"),
+    (lambda: Encoder(3)(SPOILED["integers"]), "x must be a floating-point tensor, got torch.uint8"),
+    (lambda: Decoder(3)(CODES[:, :2]), r"z must have shape \(B, 3\), got \(2, 2\)"),
+    (lambda: Decoder(3)(CODES[0]), r"z must have shape \(B, 3\), got \(3,\)"),
+    (lambda: Decoder(3)(CODES.long()), "z must be a floating-point tensor, got torch.int64"),
+    (lambda: TwoLevelVAE(2).encode(SPOILED["small"]), r"x must have shape \(B, 3, 64, 64\), got \(2, 3, 32, 32\)"),
+    (lambda: TwoLevelVAE(2).decode(CODES), r"z must have shape \(B, 2050\), got \(2, 3\)"),
+    (lambda: latents.traverse(VAE(3), torch.zeros(4), 0, torch.zeros(2)), r"z must have shape \(B, 3\), got \(2, 4\)"),
+    (lambda: latents.traverse(VAE(3), CODES[0].long(), 0, torch.zeros(2)), "z must be a floating-point tensor"),
+    (lambda: FlowPrior(3).log_prob(CODES[:, :2]), r"z must have shape \(B, 3\), got \(2, 2\)"),
+    (lambda: FlowPrior(3)(CODES[0]), r"u must have shape \(B, 3\), got \(3,\)"),
+    (lambda: discriminator_loss(CODES, CODES[:0]), r"fake_logits must hold at least one number, got shape \(0, 3\)"),
+    (lambda: generator_loss(CODES.long()), "fake_logits must be a floating-point tensor"),
+    (lambda: feature_matching_loss(CODES[:0], CODES[:0]), "real must hold at least one number"),
     (lambda: sampling.reparameterize(CODES, CODES[0]), "mu and logvar must have the same shape"),
     (lambda: sampling.pathwise_gradient(torch.sum, CODES[0], CODES[0], 4), r"f must map codes \(4, 3\) to \(4,\)"),
     (lambda: sampling.score_function_gradient(torch.sum, CODES, CODES, 4), r"shape \(L,\), got \(2, 3\)"),

@@ -237,6 +237,31 @@ def test_probes_refuse_images_that_show_nothing(function, x: Tensor, says: str, 
         function(healthy, x)
 
 
+@pytest.mark.parametrize("spoiled", [math.nan, math.inf])
+@pytest.mark.parametrize("where", ["encoder.mu", "encoder.logvar"])
+def test_a_model_whose_numbers_are_none_is_unhealthy_and_breaks_no_probe(spoiled: float, where: str) -> None:
+    torch.manual_seed(0)
+    model = VAE(4)
+    torch.nn.init.constant_(model.get_parameter(f"{where}.bias"), spoiled)
+    findings = examine(model, IMAGES[:4])
+    assert len(findings) == len(PROBES)
+    names = {finding.probe for finding in findings if not finding.healthy}
+    if where == "encoder.mu":
+        assert {"swap_codes", "count_active_units", "ask_the_price", "compare_with_prior"} <= names
+    else:
+        assert {"ask_the_price", "compare_with_prior", "compare_sampler_with_logvar"} <= names
+
+
+@pytest.mark.parametrize("logvar", [1000.0, -1000.0])
+def test_a_logvar_of_a_thousand_breaks_no_probe(logvar: float) -> None:
+    torch.manual_seed(0)
+    model = VAE(4)
+    torch.nn.init.constant_(model.encoder.logvar.bias, logvar)
+    findings = examine(model, IMAGES[:4])
+    assert all(math.isfinite(finding.value) for finding in findings), findings
+    assert not {f.probe: f for f in findings}["compare_with_prior"].healthy
+
+
 def test_settle_and_practise_refuse_what_they_cannot_use(healthy: PocketVAE) -> None:
     with pytest.raises(ValueError, match="more than 6 images for as many latents, got 6"):
         healthy.settle(IMAGES[:6])

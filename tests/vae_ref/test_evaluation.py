@@ -218,6 +218,23 @@ def test_dci_knows_axes_rotations_and_noise() -> None:
     assert doubled["disentanglement"] > 0.95 and doubled["completeness"] < 0.9, doubled
 
 
+def test_dead_codes_and_dead_factors() -> None:
+    codes, test_codes = axes(FACTORS), axes(TEST_FACTORS)
+    dead, test_dead = np.zeros_like(codes), np.zeros_like(test_codes)
+    scores = dci(dead, FACTORS, test_dead, TEST_FACTORS)
+    assert scores["disentanglement"] == scores["completeness"] == 0 and abs(scores["informativeness"]) < 0.05
+    assert mutual_information_gap(dead, FACTORS) == 0
+    constant = FACTORS.copy()
+    constant[:, 1] = 3
+    for measure in (mutual_information_gap, lambda c, f: dci(c, f, c, f)):
+        with pytest.raises(ValueError, match="factor 1 is the same for all"):
+            measure(codes, constant)
+    with pytest.raises(ValueError, match="K at least 2"):
+        dci(codes, FACTORS[:, :1], test_codes, TEST_FACTORS[:, :1])
+    with pytest.raises(ValueError, match="the test side like the other"):
+        dci(codes, FACTORS, test_codes[:, :-1], TEST_FACTORS)
+
+
 @pytest.mark.parametrize("measure", [mutual_information_gap, lambda c, f: dci(c, f, c, f)])
 @pytest.mark.parametrize("codes", [np.zeros((9, 3)), np.zeros((10, 1)), np.zeros(10)])
 def test_codes_without_factors_are_refused(measure, codes: np.ndarray) -> None:

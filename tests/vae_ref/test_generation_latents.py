@@ -108,3 +108,11 @@ def test_bits_per_dim_at_points_known_by_hand() -> None:
     # unit variance without any error, the "MSE loss": 9.3 bits, worse than uniform
     unit = torch.distributions.Normal(0.0, 1.0).log_prob(torch.zeros(1, 12288)).sum(1)
     assert bits_per_dim(unit, 12288).item() == pytest.approx(9.3257, abs=1e-3)
+
+
+def test_the_arc_ends_exactly_at_its_ends_whatever_the_rounding() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 1000, 16, generator=generator)
+    assert torch.equal(slerp(a, b, 0.0), a) and torch.equal(slerp(a, b, 1.0), b)
+    ends = slerp(a[:1], b[:1], torch.tensor([[0.0], [0.5], [1.0]]))
+    assert torch.equal(ends[0], a[0]) and torch.equal(ends[2], b[0])

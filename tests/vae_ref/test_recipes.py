@@ -1,6 +1,7 @@
 """Kinds of models and likelihoods: what they start from, what they keep, what they refuse, and that runs come back."""
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def stored(state: dict[str, object]) -> bytes:
     ("change", "message"),
     [
         ({"latent_dim": 5}, "latent_dim = 3, not 5"),
+        ({"prior": "flow"}, "prior = 'normal', not 'flow'"),
         ({"data": "stanford"}, "data = 'paper', not 'stanford'"),
         ({"start_from": "/nowhere"}, "there is no checkpoint at /nowhere"),
     ],
@@ -112,6 +114,16 @@ def test_a_vae_gan_refuses_a_start_that_does_not_fit(
     with pytest.raises(CourseError, match=message):
         Trainer(config, data, tmp_path / "gan")
     assert not (tmp_path / "gan").exists()
+
+
+def test_runs_that_were_moved_together_are_continued(data: DogData, finished: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(finished, there / "vae")
+    Trainer(sharpened(SMALL, str(there / "vae")), data, there / "gan").save()
+    there.rename(tmp_path / "here")
+    Trainer(sharpened(SMALL, str(tmp_path / "here" / "vae")), data, tmp_path / "here" / "gan")
+    with pytest.raises(CourseError, match="start_from = 'vae', not 'other'"):
+        Trainer(sharpened(SMALL, str(tmp_path / "here" / "other")), data, tmp_path / "here" / "gan")
 
 
 def test_a_vae_gan_refuses_other_pictures_an_unfinished_run_and_other_kinds(

@@ -109,6 +109,44 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> Non
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("how", ["progress", "field", "config"])
+def test_a_checkpoint_of_a_later_version_is_one_line(data: DogData, tmp_path: Path, how: str) -> None:
+    Trainer(SMALL, data, tmp_path).save()
+    content = torch.load(tmp_path / FILE_NAME, weights_only=True)
+    {"progress": content["progress"], "field": content, "config": content["config"]}[how]["novelty"] = 1
+    torch.save(content, tmp_path / FILE_NAME)
+    with pytest.raises(CourseError, match=r"cannot read .*checkpoint\.pt .*novelty") as error:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_with_the_tensors_of_another_model_is_refused_by_name(
+    data: DogData, tmp_path: Path
+) -> None:
+    trainer = Trainer(SMALL, data, tmp_path)
+    trainer.save()
+    content = torch.load(tmp_path / FILE_NAME, weights_only=True)
+    content["model"]["encoder.mu.bias"] = torch.zeros(77)
+    torch.save(content, tmp_path / FILE_NAME)
+    says = r"is of another model: encoder.mu.bias is \(77,\) there, \(\d+,\) as its settings say"
+    with pytest.raises(CourseError, match=says):
+        load_checkpoint(tmp_path).build_model()
+    with pytest.raises(CourseError, match=says):
+        Trainer(SMALL, data, tmp_path)
+
+
+def test_a_run_says_what_it_cost_and_whether_it_came_to_its_end(
+    data: DogData, tmp_path: Path, monkeypatch
+) -> None:
+    progress = Trainer(SMALL, data, tmp_path).train(epochs=1)
+    assert progress.finished and progress.cpu_seconds > 0 and "torch" in progress.machine
+    longer = Trainer(SMALL, data, tmp_path)
+    monkeypatch.setattr(longer, "_loop", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        longer.train(epochs=2)
+    assert not longer.progress.finished
+
+
 def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self):

@@ -113,6 +113,11 @@ def damage(tiny: TinyStanford, how: str) -> str:
         tiny.annotations[annotation] = ANNOTATION.format(w=0, h=0, b=(1, 1, 9, 9)).encode()
     elif how == "box outside":
         tiny.annotations[annotation] = ANNOTATION.format(w=200, h=180, b=(300, 20, 400, 90)).encode()
+    elif how in ("box of NaN", "endless box"):
+        far = {"box of NaN": "nan", "endless box": "1e999"}[how]
+        tiny.annotations[annotation] = ANNOTATION.format(w=200, h=180, b=(1, 1, far, 90)).encode()
+    elif how == "unknown encoding":
+        tiny.annotations[annotation] = b'<?xml version="1.0" encoding="martian"?><annotation/>'
     elif how == "path that escapes":
         tiny.lists["train"][1] = ("../../../etc/passwd", 2)
         return "passwd"
@@ -128,6 +133,9 @@ DAMAGES = (
     "no box",
     "no size",
     "box outside",
+    "box of NaN",
+    "endless box",
+    "unknown encoding",
     "path that escapes",
 )
 
@@ -176,6 +184,26 @@ def test_a_broken_archive_is_one_line(tiny: TinyStanford, cache: Path, name: str
         load_stanford(root, size=16, cache=cache)
     assert "\n" not in str(error.value)
     assert not cache.exists() or list(cache.iterdir()) == []
+
+
+def test_a_label_below_the_first_is_a_damaged_list(tiny: TinyStanford, cache: Path) -> None:
+    tiny.lists["train"][1] = (tiny.lists["train"][1][0], 0)
+    with pytest.raises(CourseError, match=r"train_list.mat is damaged \(a label is 0, the first is 1\)"):
+        load_stanford(tiny.write(), size=16, cache=cache)
+
+
+@pytest.mark.parametrize("how", ["other text", "no names", "labels cut"])
+def test_damaged_prepared_pictures_are_one_line(tiny: TinyStanford, cache: Path, how: str) -> None:
+    root = tiny.write()
+    load_stanford(root, size=16, cache=cache)
+    (folder,) = cache.iterdir()
+    if how == "labels cut":
+        np.save(folder / "train_labels.npy", np.load(folder / "train_labels.npy")[:-1])
+    else:
+        (folder / "meta.json").write_text("[1, 2]" if how == "other text" else '{"skipped": []}')
+    with pytest.raises(CourseError, match=r"are damaged .* delete that folder and run again") as error:
+        load_stanford(root, size=16, cache=cache)
+    assert "\n" not in str(error.value)
 
 
 def test_a_wrong_folder_says_what_is_expected(tmp_path: Path) -> None:

@@ -373,6 +373,9 @@ WRONG_CALLS = [
     (lambda: ColourLikelihood().fit([X[:, :2]]), r"residuals must be batches \(B, 3, H, W\), got shape \(2, 2, 4, 4\)"),
     (lambda: SharedSigmaLikelihood().fit([X / 0]), "residuals must be finite, got 96"),
     (lambda: SpectrumLikelihood(4).fit(iter([X])), "gave no batch; pass a list"),
+    (lambda: SpectrumLikelihood(8).fit([X]), r"residuals must have shape \(B, 3, 8, 8\), got \(2, 3, 4, 4\)"),
+    (lambda: dct_matrix(0), "size must be at least 1, got 0"),
+    (lambda: to_middle((255 * X).byte()), "x_hat must be a floating-point tensor, got torch.uint8"),
     (lambda: SpectrumLikelihood(0), "size and num_scales must be at least 1, got 0 and 1"),
     (lambda: SpectrumLikelihood(64).log_prob(X, X), r"x must be \(B, \*\(3, 64, 64\)\), got \(2, 3, 4, 4\)"),
     (lambda: mean_picture([X.byte()]), "images must be a floating-point tensor"),
@@ -448,5 +451,9 @@ def test_a_filter_of_pictures_that_never_change_is_their_mean() -> None:
 def test_a_filter_refuses_what_it_cannot_learn_from() -> None:
     with pytest.raises(ValueError, match="pairs gave no batch"):
         WienerFilter(4).fit([])
+    with pytest.raises(ValueError, match="x and x_hat must have the same shape"):
+        WienerFilter(4).fit([(torch.zeros(2, 3, 4, 4), torch.zeros(1, 3, 4, 4))])
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 3, 4, 4\), got \(2, 3, 8, 8\)"):
+        WienerFilter(4).fit([(torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 8))])
     with pytest.raises(ValueError, match="pairs must be finite"):
         WienerFilter(4).fit([(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), torch.nan))])

@@ -140,10 +140,10 @@ def test_weights_of_another_model_name_the_first_difference(saved: tuple[VAE, Pa
     rewrite(path, tensors, config=json.dumps({**config, "latent_dim": 5}))
     assert re.search(r"decoder\.[\w.]*weight is \((\d+), 4\) there, \(\1, 5\) as its", refusal(path))
     rewrite(path, {**tensors, "extra": torch.zeros(3)}, config=json.dumps(config))
-    assert "extra is (3,) in the file, not part of the model" in refusal(path)
+    assert "extra is (3,) there, not part of the model" in refusal(path)
     missing = {name: tensor for name, tensor in tensors.items() if name != "encoder.mu.bias"}
     rewrite(path, missing, config=json.dumps(config))
-    assert "encoder.mu.bias is missing in the file" in refusal(path)
+    assert "encoder.mu.bias is missing there" in refusal(path)
     rewrite(path, tensors, config=json.dumps({**config, "colour": 1}))
     assert "setting 'colour'" in refusal(path)
     rewrite(path, tensors)
@@ -221,17 +221,18 @@ def test_runs_become_weights_with_a_card(monkeypatch, tmp_path: Path) -> None:
     for seed, (run, latent_dim) in enumerate(zip(runs, (4, 4, 5), strict=True)):
         Trainer(Config(latent_dim=latent_dim, seed=seed), data, run).train(epochs=1)
     with pytest.raises(CourseError, match=r"run-2 has latent_dim = 5, the shipped run 4"):
-        publish("paper", runs, 0.5, ["Vague."], None)
+        publish("paper", runs, ["Vague."], None)
     with pytest.raises(CourseError, match="two of the runs have the seed 0"):
-        publish("paper", [runs[0], runs[0]], 0.5, ["Vague."], None)
+        publish("paper", [runs[0], runs[0]], ["Vague."], None)
     assert not list(tmp_path.glob("paper.*"))
-    publish("paper", runs[:2], 0.5, ["Vague."], None)
+    publish("paper", runs[:2], ["Vague."], None)
     card = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))
     assert (tmp_path / "paper.md").read_text(encoding="utf-8") == render_card(card)
     model, origin = read_model(tmp_path / "paper.safetensors")
     assert origin.config.seed == 0 and list(card["seeds"]) == ["0", "1"]
     found = evaluate_model(model, data.test)  # the numbers are of what is in the file
     assert card["metrics"]["bits_per_dim"] == found.bits_per_dim and card["metrics"]["psnr"] == found.psnr
+    assert 0 < card["cpu_hours"] < 1 and "torch" in card["trained_on"]
     assert "- Vague." in (tmp_path / "paper.md").read_text(encoding="utf-8")
 
 

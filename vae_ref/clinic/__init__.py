@@ -1,10 +1,9 @@
 """Chapter 08, when a VAE is broken: probes that tell, a ward of broken models, and free bits for silent codes."""
 
+from vae_ref.clinic.finding import Finding, Probe
 from vae_ref.clinic.free_bits import free_bits_kl
 from vae_ref.clinic.pocket import PocketVAE, practise
 from vae_ref.clinic.probes import (
-    Finding,
-    Probe,
     ask_the_price,
     compare_brightness,
     compare_sampler_with_logvar,

@@ -7,76 +7,20 @@ random numbers as they were.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vae_ref.bound import bounded_exp, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.clinic.finding import Finding, examined, probe_in, require_several
 from vae_ref.generation import generate, reconstruct
-from vae_ref.inputs import require_images
 from vae_ref.latents import active_units
 from vae_ref.networks import VAE
 
 LEAST_CHANGE = 1e-3  # share of the difference between images that swapped codes must make in the pictures
 NUM_DRAWS = 100  # codes that the sampler probe draws of each image
 FEW = 8  # images that are enough for probes that look at every number
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a probe found.
-
-    Attributes:
-        probe: its name.
-        healthy: whether a working VAE looks like this.
-        value: the number behind the verdict.
-        message: what was measured, what it should be, and what it means if it is not.
-    """
-
-    probe: str
-    healthy: bool
-    value: float
-    message: str
-
-
-Probe = Callable[[VAE, Tensor], Finding]
-
-
-@contextmanager
-def examined(model: nn.Module, training: bool) -> Iterator[None]:
-    """Put a model into a mode with random numbers of its own; put everything back afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            model.train(training)
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(buffers[name])
-
-
-def _probe(training: bool = False) -> Callable[[Probe], Probe]:
-    """A probe checks its images, and runs in one mode without leaving a trace."""
-
-    def wrap(probe: Probe) -> Probe:
-        @wraps(probe)
-        def run(model: VAE, x: Tensor) -> Finding:
-            _require_several(x)
-            with examined(model, training):
-                return probe(model, x)
-
-        return run
-
-    return wrap
 
 
 def uses_latent(model: VAE, x: Tensor) -> bool:
@@ -98,7 +42,7 @@ def uses_latent(model: VAE, x: Tensor) -> bool:
     Raises:
         TypeError, ValueError: ``x`` is not at least 2 different colour images in [0, 1].
     """
-    _require_several(x)
+    require_several(x)
     others = x.roll(1, dims=0)
     with examined(model, training=False), torch.no_grad():
         z, x_hat = _with_same_noise(model.draw, x)[0], _with_same_noise(model.forward, x)[0]
@@ -115,7 +59,18 @@ def uses_latent(model: VAE, x: Tensor) -> bool:
 
 
 def swap_codes(model: VAE, x: Tensor) -> Finding:
-    """Do pictures follow their codes?"""
+    """Do pictures follow their codes?
+
+    Args:
+        model: a VAE.
+        x: images, (B, 3, 64, 64), in [0, 1]; at least 2, not all the same. So for all probes.
+
+    Returns:
+        The PSNR of pictures decoded from another image's code, dB.
+
+    Raises:
+        TypeError, ValueError: ``x`` is not at least 2 different colour images in [0, 1].
+    """
     healthy = uses_latent(model, x)
     with examined(model, training=False), torch.no_grad():
         mu, _ = model.encode(x)
@@ -128,7 +83,7 @@ def swap_codes(model: VAE, x: Tensor) -> Finding:
     return Finding("swap_codes", healthy, psnr, message)
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def count_active_units(model: VAE, x: Tensor) -> Finding:
     """Does any latent dimension vary with the image?"""
@@ -137,7 +92,7 @@ def count_active_units(model: VAE, x: Tensor) -> Finding:
     return Finding("count_active_units", active > 0, active, message)
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def compare_with_prior(model: VAE, x: Tensor) -> Finding:
     """Do the codes of all images together look like draws from N(0, I)?"""
@@ -157,7 +112,7 @@ def compare_with_prior(model: VAE, x: Tensor) -> Finding:
     )
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def ask_the_price(model: VAE, x: Tensor) -> Finding:
     """What does a nat of the code buy? At the minimum of the true bound, one nat of reconstruction."""
@@ -170,7 +125,7 @@ def ask_the_price(model: VAE, x: Tensor) -> Finding:
         x_hat = model.decode(mu + factor * bounded_exp(0.5 * logvar) * eps)
         errors.append(-reconstruction_log_likelihood(x, x_hat, optimal_sigma(x, x_hat)).mean().item())
     lost = (errors[1] - errors[0]) / math.log(1.1 / 0.9)
-    price = lost / kl_saved if kl_saved > 0.1 else 1.0  # a silent code buys nothing and pays nothing
+    price = 1.0 if kl_saved <= 0.1 else lost / kl_saved  # a silent code buys nothing and pays nothing
     message = (
         f"the last nat of the code buys {price:.2f} nats of reconstruction (1 at the minimum of the bound); "
         "the KL is weighted by about that much, whether it was meant or not"
@@ -180,7 +135,7 @@ def ask_the_price(model: VAE, x: Tensor) -> Finding:
 
 def compare_sampler_with_logvar(model: VAE, x: Tensor) -> Finding:
     """Do drawn codes spread by exp(logvar / 2) around mu, in training and in evaluation?"""
-    _require_several(x)
+    require_several(x)
     spreads = {}
     for mode in (True, False):
         with examined(model, training=mode), torch.no_grad():
@@ -197,7 +152,7 @@ def compare_sampler_with_logvar(model: VAE, x: Tensor) -> Finding:
     return Finding("compare_sampler_with_logvar", 0.9 < worst < 1.1, worst, message)
 
 
-@_probe(training=True)
+@probe_in(training=True)
 def follow_gradient(model: VAE, x: Tensor) -> Finding:
     """Does the reconstruction error tell the encoder how to change mu and logvar?"""
     with torch.enable_grad():
@@ -216,7 +171,7 @@ def follow_gradient(model: VAE, x: Tensor) -> Finding:
     return Finding("follow_gradient", healthy, min(reach), message)
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def look_for_both_signs(model: VAE, x: Tensor) -> Finding:
     """Can mean codes be negative and positive?"""
@@ -229,7 +184,7 @@ def look_for_both_signs(model: VAE, x: Tensor) -> Finding:
     return Finding("look_for_both_signs", 0.02 < share < 0.98 or not bool(mu.any()), share, message)
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def reconstruct_twice(model: VAE, x: Tensor) -> Finding:
     """Does evaluation give the same reconstruction twice?"""
@@ -241,7 +196,7 @@ def reconstruct_twice(model: VAE, x: Tensor) -> Finding:
     return Finding("reconstruct_twice", difference < 1e-6, difference, message)
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def look_at_range(model: VAE, x: Tensor) -> Finding:
     """Do pictures lie in [0, 1], like the images?"""
@@ -254,7 +209,7 @@ def look_at_range(model: VAE, x: Tensor) -> Finding:
     return Finding("look_at_range", healthy, min(low.item(), 1 - high.item()), message)
 
 
-@_probe()
+@probe_in(training=False)
 @torch.no_grad()
 def compare_brightness(model: VAE, x: Tensor) -> Finding:
     """Are pictures as bright as their images on average?"""
@@ -264,12 +219,6 @@ def compare_brightness(model: VAE, x: Tensor) -> Finding:
         "a bias this large comes from a loss whose minimum is not at the image"
     )
     return Finding("compare_brightness", abs(bias) < 0.02, bias, message)
-
-
-def _require_several(x: Tensor) -> None:
-    require_images(x)
-    if len(x) < 2 or bool((x == x[:1]).all()):
-        raise ValueError(f"x must hold at least 2 different images to compare, got shape {tuple(x.shape)}")
 
 
 def _distance(a: Tensor, b: Tensor) -> float:

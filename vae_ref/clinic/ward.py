@@ -16,10 +16,9 @@ from torch.distributions import LowRankMultivariateNormal
 from torch.nn import functional
 
 from vae_ref.bound import elbo, kl_divergence, optimal_sigma
+from vae_ref.clinic.finding import Finding, Probe
 from vae_ref.clinic.pocket import NUM_DIMS, PocketVAE
 from vae_ref.clinic.probes import (
-    Finding,
-    Probe,
     ask_the_price,
     compare_brightness,
     compare_sampler_with_logvar,

@@ -96,7 +96,7 @@ def take(dogs: DogSet, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def subset(dogs: DogSet, rows: Tensor) -> DogSet:
-    """Copy some rows into a set of their own, in memory."""
+    """Copy some rows, (N,), into a set of their own, in memory: N pictures with their labels and factors."""
     index = rows.numpy()
     factors = None if dogs.factors is None else dogs.factors[index]
     return DogSet(dogs.images[index], dogs.labels[index], factors)

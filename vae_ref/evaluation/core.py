@@ -120,7 +120,7 @@ def evaluate_model(model: VAE, dogs: DogSet, seed: int = 0) -> Evaluation:
     """Measure a model on images it was not trained on.
 
     Args:
-        model: a VAE whose ``sigma`` has been fitted on training images.
+        model: a VAE whose ``sigma`` has been fitted on training images; it is left in evaluation mode.
         dogs: the images, at least 2.
         seed: of the noise in codes and pixels.
 

@@ -49,7 +49,13 @@ def latent_map(run: Run, mu: Tensor, labels: Tensor) -> str:
 
 @torch.no_grad()
 def map_data(run: Run, mu: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What the script needs: places in [0, 1]² of the plane, names, and sheets of pictures."""
+    """What the script needs: places in [0, 1]² of the plane, names, and sheets of pictures.
+
+    Args:
+        run: a trained model with its data.
+        mu: its mean codes of the test side, (N, L).
+        labels: their classes, (N,).
+    """
     components, explained, projected = principal_components(mu, 2)
     rows = torch.linspace(0, len(mu) - 1, min(MAX_POINTS, len(mu))).long()
     points = projected[rows]

@@ -38,7 +38,7 @@ def vae_gan_optimizers(
     """
     # little momentum: what either learns is a moving target (Radford et al., DCGAN, 2016)
     decoder, judge = (
-        torch.optim.Adam(module.parameters(), lr=learning_rate, betas=(0.5, 0.99))
+        torch.optim.Adam(module.parameters(), lr=learning_rate, betas=(0.5, 0.99), fused=True)
         for module in (model.decoder, discriminator)
     )
     return decoder, judge

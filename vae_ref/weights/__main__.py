@@ -21,12 +21,11 @@ def main() -> int:
     parser.add_argument(
         "--runs", type=Path, nargs="+", required=True, help="the shipped run, then other seeds"
     )
-    parser.add_argument("--cpu-hours", type=float, required=True, help="of the shipped training")
     parser.add_argument("--failure", action="append", required=True, help="a known failure; may be repeated")
     parser.add_argument("--root", type=Path, metavar="DIR", help="the photos' folder")
     options = parser.parse_args()
     try:
-        publish(options.name, options.runs, options.cpu_hours, options.failure, options.root)
+        publish(options.name, options.runs, options.failure, options.root)
     except CourseError as error:
         print(f"vae_ref.weights: {error}", file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ from vae_ref.dogs import DogData
 from vae_ref.errors import CourseError
 from vae_ref.evaluation import evaluate_model
 from vae_ref.files import write_text
-from vae_ref.runs import machine, measure_fully, open_run
+from vae_ref.runs import measure_fully, open_run
 from vae_ref.weights import FOLDER, NAMES, read_model, save_weights
 
 # core number: (how it is shown, what it is)
@@ -45,25 +45,25 @@ USE = (
 )
 
 
-def publish(
-    name: str, runs: list[Path], cpu_hours: float, known_failures: list[str], root: Path | None
-) -> None:
+def publish(name: str, runs: list[Path], known_failures: list[str], root: Path | None) -> None:
     """Ship a trained model: write its weights, the numbers of its card and the card.
 
     Args:
         name: one of ``NAMES``.
         runs: folders of finished runs that differ in their seed only; the first one is shipped.
-        cpu_hours: processor time of the shipped training.
         known_failures: a sentence each, from looking at the pictures.
         root: the photos' folder, if they have moved since.
 
     Raises:
-        CourseError: there is no such name, the runs differ in more than the seed, or a file cannot be written.
+        CourseError: there is no such name, the first run is not finished, the runs differ in more than the seed, or a
+            file cannot be written.
     """
     if name not in NAMES:
         raise CourseError(f"there are no weights named {name!r}; choose one of {', '.join(NAMES)}")
     opened = [open_run(folder, root) for folder in runs]
     shipped = opened[0]
+    if not shipped.progress.finished:
+        raise CourseError(f"{shipped.folder} is not finished; continue it with the command that started it")
     seeds = {}
     for run in opened:
         _require_same_but_seed(shipped.config, run.config, run.folder)
@@ -80,10 +80,10 @@ def publish(
         "name": name,
         "split": _split(shipped.data, shipped.config),
         "file_bytes": path.stat().st_size,
-        "cpu_hours": cpu_hours,
+        "cpu_hours": shipped.progress.cpu_seconds / 3600,
         "training_images": shipped.progress.images,
         "steps": shipped.progress.step,
-        "trained_on": machine(),
+        "trained_on": shipped.progress.machine,
         "known_failures": known_failures,
         "seeds": seeds,
         "metrics": measure_fully(model, origin.config, shipped.data),
