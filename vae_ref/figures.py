@@ -63,23 +63,25 @@ def style_axes(axes: Axes, xlabel: str, ylabel: str, title: str) -> None:
 
 
 def loss_curves(history: Sequence[Row], validation: Sequence[Row] = ()) -> Figure:
-    """Draw reconstruction, KL and total over the steps of a run.
+    """Draw reconstruction, KL and their sum, the negative bound, over the steps of a run.
+
+    The sum is not what is minimised where the KL is weighted, but it means the same for all runs and images.
 
     Args:
-        history: rows with "step", "reconstruction", "kl", "loss": nats per image.
+        history: rows with "step", "reconstruction", "kl": nats per image.
         validation: such rows for images kept aside.
     """
-    last = history[-1] if history else {"step": 0, "reconstruction": 0, "kl": 0, "loss": 0}
+    last = history[-1] if history else {"step": 0, "reconstruction": 0, "kl": 0}
     alt = (
         f"Three curves over {last['step']:,.0f} training steps. At the end the reconstruction term is "
-        f"{last['reconstruction']:,.0f}, the KL term {last['kl']:,.0f} and the total {last['loss']:,.0f} "
+        f"{last['reconstruction']:,.0f}, the KL term {last['kl']:,.0f} and their sum {term(last, 'bound'):,.0f} "
         "nats per image."
     )
     figure = new_figure(10, 3.1, alt)
     panels = (
         ("reconstruction", "Reconstruction, −log p(x|z)", BLUE),
         ("kl", "KL(q(z|x) ‖ p(z))", ORANGE),
-        ("loss", "Total: what is minimised", GREEN),
+        ("bound", "−ELBO: their sum", GREEN),
     )
     for axes, (name, title, colour) in zip(figure.subplots(1, 3), panels, strict=True):
         axes.plot(*_columns(history, name), color=colour, linewidth=1.6, label="training")
@@ -97,7 +99,12 @@ def loss_curves(history: Sequence[Row], validation: Sequence[Row] = ()) -> Figur
 
 
 def _columns(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows])
+    return np.array([row["step"] for row in rows]), np.array([term(row, name) for row in rows])
+
+
+def term(row: Row, name: str) -> float:
+    """A number of a row; "bound" is the negative one, reconstruction + KL, both at weight 1."""
+    return row["reconstruction"] + row["kl"] if name == "bound" else row[name]
 
 
 def tile(images: Tensor, columns: int, gap: int = _GAP) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_ref.codecs import RatePoint
-from vae_ref.figures import BLUE, COLOURS, GREEN, MARKERS, ORANGE, Row, new_figure, style_axes
+from vae_ref.figures import BLUE, COLOURS, GREEN, MARKERS, ORANGE, Row, new_figure, style_axes, term
 
 INACTIVE_NATS = 0.01  # below this a unit's rate is called switched off in the chart's description
 
@@ -46,19 +46,19 @@ def epoch_curves(epochs: Sequence[Row]) -> Figure:
     """
     first, last = epochs[0], epochs[-1]
     alt = (
-        f"Means over {last['epoch']:.0f} epochs. The total falls from {first['loss']:,.0f} to {last['loss']:,.0f} "
-        f"nats per image; the KL term ends at {last['kl']:,.0f}."
+        f"Means over {last['epoch']:.0f} epochs. The negative bound falls from {term(first, 'bound'):,.0f} to "
+        f"{term(last, 'bound'):,.0f} nats per image; the KL term ends at {last['kl']:,.0f}."
     )
     figure = new_figure(10, 2.9, alt)
     panels = (
         ("reconstruction", "Reconstruction", BLUE),
         ("kl", "KL", ORANGE),
-        ("loss", "Total", GREEN),
+        ("bound", "−ELBO", GREEN),
     )
     number = [row["epoch"] for row in epochs]
     for axes, (name, title, colour) in zip(figure.subplots(1, 3), panels, strict=True):
         marker = "o" if len(epochs) <= 40 else ""
-        axes.plot(number, [row[name] for row in epochs], color=colour, marker=marker, markersize=3.5)
+        axes.plot(number, [term(row, name) for row in epochs], color=colour, marker=marker, markersize=3.5)
         style_axes(axes, "epoch", "nats per image", f"{title}, mean over an epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     return figure

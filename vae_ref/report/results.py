@@ -27,8 +27,8 @@ COLUMNS = {
     "PSNR, dB": (("psnr",), "{:.2f}"),
     "SSIM": (("ssim",), "{:.3f}"),
     "active units": (("active_units",), "{}"),
-    "Fréchet distance of samples": (("classifier_frechet", "samples"), "{:.2f}"),
-    "of reconstructions": (("classifier_frechet", "reconstructions"), "{:.2f}"),
+    "Fréchet, samples": (("classifier_frechet", "samples"), "{:.2f}"),
+    "Fréchet, recon\u00adstructions": (("classifier_frechet", "reconstructions"), "{:.2f}"),
     "fine detail": (("high_frequency", "reconstructions"), "{:.2f}"),
     "probe": (("probe_accuracy",), "{:.1%}"),
 }
@@ -48,7 +48,7 @@ def comparison_section(
     rows = [(name, *_cells(evaluations[name])) for name in models]
     table = html_table(
         "Numbers of the test side; a model that ignores its code is broken.",
-        ("Model", *COLUMNS, "code"),
+        ("Model", "code", *COLUMNS),
         rows,
     )
     restored = torch.stack([x, *(reconstruct(model, x) for model in models.values())])
@@ -200,8 +200,9 @@ def likelihood_section(
         "Likelihoods",
         "The same net under likelihoods that know more and more about pictures, then nets trained under the best of "
         "them, then the same likelihoods without any code. Where a likelihood explains everything, the code has "
-        "nothing left to say: watch the KL and the PSNR beside the bits. Only what lies below the last row without a "
-        "code is owed to the code. No model is chosen by bits per dim alone.",
+        "nothing left to say: watch the KL and the PSNR beside the bits. What the collapsed net decodes is noise, "
+        "not a blur: the filter in its likelihood replaces it by the mean picture. Only what lies below the last row "
+        "without a code is owed to the code. No model is chosen by bits per dim alone.",
         [
             html_table(
                 "Bits per dim are upper bounds on the test side, files are counted whole.",
