@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -76,3 +77,11 @@ def test_links_to_files_lead_somewhere(repository: Path, name: str) -> None:
     text = (repository / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (repository / target).exists(), target
+
+
+def test_every_well_known_mistake_can_still_be_put_in(repository: Path) -> None:
+    mistakes = runpy.run_path(str(repository / "scripts" / "mutate.py"))["MISTAKES"]
+    assert len(mistakes) >= 20
+    for mistake in mistakes:
+        text = (repository / "vae_ref" / mistake.file).read_text(encoding="utf-8")
+        assert text.count(mistake.right) == 1, mistake.name

@@ -15,7 +15,7 @@ from autograder.assignments import CHAPTERS
 from vae_ref.errors import CourseError
 
 # modules of the reference that belong to no chapter and hold no answers
-OPEN_MODULES = ("__init__.py", "errors.py", "figures.py")
+OPEN_MODULES = ("__init__.py", "errors.py", "figures.py", "inputs.py")
 # what the part of this package that runs behind the wall needs
 INSIDE = Path(__file__).parent / "inside"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
@@ -159,8 +159,7 @@ def _course_files(chapter: int) -> list[str]:
         (INSIDE / "start.py", "start.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
-        (grader / "wire.py", "autograder/wire.py"),
-        (grader / "target.py", "autograder/target.py"),
+        *((grader / name, f"autograder/{name}") for name in ("wire.py", "props.py", "target.py")),
     ):
         args += ["--ro-bind", str(source), f"/course/{name}"]
     return args
