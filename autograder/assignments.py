@@ -1,6 +1,6 @@
-"""The one table of the course: its ten chapters, and the assignments that exist.
+"""The one table of the course: its ten chapters, and what learners write in them.
 
-The release, the masks of the wall, the book's boxes and the README's table are all made from it.
+The checks, the release, the masks of the wall, the book's boxes and the README's table are all made from it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Assignment:
     difficulty: int  # 1 (an easy start) to 5 (an evening with coffee)
     objectives: tuple[str, ...]
     points_of: Mapping[str, int] = field(hash=False)  # name of each thing to write → its points
+    released: bool = True  # whether there is a notebook; without one there are checks for a plain file
 
     @property
     def number(self) -> int:
@@ -88,12 +89,32 @@ ASSIGNMENTS: tuple[Assignment, ...] = (
             "elbo": 4,
         },
     ),
+    Assignment(
+        chapter=CHAPTERS[2],
+        minutes=90,
+        difficulty=3,
+        objectives=(
+            "draw a code so that gradients reach mean and variance",
+            "estimate a gradient through the samples, and from values alone",
+            "measure how much noisier the second estimate is",
+        ),
+        points_of={
+            "reparameterize": 6,
+            "pathwise_gradient": 7,
+            "score_function_gradient": 7,
+        },
+        released=False,
+    ),
 )
+
+
+# those with a notebook for learners
+RELEASED = tuple(assignment for assignment in ASSIGNMENTS if assignment.released)
 
 
 def overview() -> str:
     """A Markdown table of the chapters and what can be written and graded in each."""
-    by_chapter = {assignment.chapter: assignment for assignment in ASSIGNMENTS}
+    by_chapter = {assignment.chapter: assignment for assignment in RELEASED}
     rows = ["| | chapter | learners write | points | minutes |", "|---|---|---|---|---|"]
     for chapter in CHAPTERS:
         assignment = by_chapter.get(chapter)

@@ -13,22 +13,33 @@ from typing import Any
 
 import torch
 
+from autograder.comparing import difference
 from autograder.target import Call, Failure, LocalTarget, Reply, StandIn, Target, Value
 
 NOT_LOOKED_AT = "looked at once the value is right"
-RELATIVE_TOLERANCE = 1e-4  # float32 sums of a few thousand terms stay well inside
-ABSOLUTE_TOLERANCE = 1e-4
+UNFINISHED = ("NotImplementedError", "Missing", "Gone", "Timeout", "Unreadable")
 
 Expected = torch.Tensor | tuple[torch.Tensor, torch.Tensor]  # a value, or an estimate and its tolerance
 
 
 @dataclass(frozen=True)
+class Step:
+    """A call beside the one that a probe is about: it makes what that call needs, or looks at what it did."""
+
+    name: str
+    call: Call
+
+
+@dataclass(frozen=True)
 class Probe:
-    """One call, and how close its result must come."""
+    """One call, and how close its result must come; with ``after``, a list of its result and of theirs."""
 
     call: Call
     label: str  # what is special about it, in words a learner understands
     tolerance: torch.Tensor | None = None  # absolute, per element, for results that are themselves random
+    on: str = ""  # what is called, if not the function that the check is about
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,9 @@ class Part:
     weight: int
     probes: Callable[[torch.Generator], list[Probe]]
     # Judges all replies together where there is no single right result; says what is wrong, or "".
-    holds: Callable[[list[Any]], str] | None = None
+    holds: Callable[[list[Any], list[Probe]], str] | None = None
+    # What is compared with the oracle of a result that is random itself, such as its moments; after ``holds``.
+    summary: Callable[[Any], torch.Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,8 +155,7 @@ def _judge(
     mistakes: tuple[Misconception, ...] = ()
     for index, exam in enumerate(exams):
         given = stand_ins if exam.part.holds is None else {}
-        calls = [replace(probe.call, stand_ins=given) for probe in exam.probes]
-        exam.replies.extend(target.call(check.name, call) for call in calls)
+        exam.replies.extend(_ask(target, check.name, probe, given) for probe in exam.probes)
         finding = _compare(check, exam, oracle)
         findings.append(finding)
         if not finding.passed and not mistakes and not stand_ins:
@@ -163,6 +175,22 @@ class _Exam:
     replies: list[Reply]
 
 
+def _ask(target: Target, name: str, probe: Probe, stand_ins: Mapping[str, StandIn] | None = None) -> Reply:
+    """Take the steps of a probe in their order; the first failure ends it."""
+    results = []
+    for step in probe.before:
+        reply = target.call(step.name, step.call)
+        if isinstance(reply, Failure):
+            return reply
+    call = replace(probe.call, stand_ins=stand_ins) if stand_ins else probe.call
+    for step in (Step(probe.on or name, call), *probe.after):
+        reply = target.call(step.name, step.call)
+        if isinstance(reply, Failure):
+            return reply
+        results.append(reply.result)
+    return Value(results if probe.after else results[0])
+
+
 def _generator(seed: int, part: Part) -> torch.Generator:
     # each part has numbers of its own, whatever the parts before it drew
     return torch.Generator().manual_seed(seed * 1009 + sum(part.name.encode()))
@@ -174,28 +202,34 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected]) -> Find
         if isinstance(reply, Failure):
             return Finding(part.name, part.weight, False, describe_failure(check.name, reply))
     results = [reply.result for reply in replies if isinstance(reply, Value)]
-    if part.holds is not None:
-        problem = part.holds(results)
+    problem = "" if part.holds is None else part.holds(results, probes)
+    if problem or (part.holds is not None and part.summary is None):
         return Finding(part.name, part.weight, not problem, problem)
+    if part.summary is not None:
+        results = [part.summary(result) for result in results]
     for probe, result in zip(probes, results, strict=True):
-        expected, tolerance = _expected(probe, oracle)
-        if isinstance(expected, list) and not (isinstance(result, list) and len(result) == len(expected)):
+        expected, tolerance = _expected(check.name, probe, oracle)
+        gradients = probe.call.cotangent is not None
+        if gradients and not (isinstance(result, list) and len(result) == len(expected)):
             return Finding(part.name, part.weight, False, f"{check.name} gave no gradients")
-        pairs = zip(result, expected, strict=True) if isinstance(expected, list) else [(result, expected)]
+        pairs = zip(result, expected, strict=True) if gradients else [(result, expected)]
         for got, wanted in pairs:
-            problem = _difference(got, wanted, tolerance)
-            if problem:
-                seen = (few(got), few(wanted)) if isinstance(got, torch.Tensor) else None
-                what = "the gradient" if isinstance(expected, list) else check.name
-                return Finding(part.name, part.weight, False, f"With {probe.label}, {what} {problem}", seen)
+            found = difference(got, wanted, tolerance)
+            if found is not None:
+                what = "the gradient" if gradients else check.name
+                problem = f"With {probe.label}, {what} {found.problem}"
+                return Finding(part.name, part.weight, False, problem, found.seen)
     return Finding(part.name, part.weight, True)
 
 
-def _expected(
-    probe: Probe, oracle: Callable[..., Expected]
-) -> tuple[torch.Tensor | list[torch.Tensor], torch.Tensor | None]:
+def _expected(name: str, probe: Probe, oracle: Callable[..., Expected]) -> tuple[Any, torch.Tensor | None]:
     """The oracle's result in double precision, or its vector-Jacobian products, and how close one must come."""
     call = probe.call
+    if probe.before or probe.after or probe.on:  # with objects made on the way, which are not double
+        reply = _ask(LocalTarget({name: oracle}), name, probe)
+        if isinstance(reply, Failure):
+            raise RuntimeError(f"the oracle of {name} failed: {reply}")
+        return reply.result, probe.tolerance
     args = [_double(arg) for arg in call.args]
     for position in call.wrt:
         args[position].requires_grad_(True)
@@ -212,57 +246,61 @@ def _double(arg: Any) -> Any:
     return arg.detach().double() if isinstance(arg, torch.Tensor) else arg
 
 
-def _difference(got: Any, wanted: torch.Tensor, tolerance: torch.Tensor | None, slack: float = 1.0) -> str:
-    """What distinguishes a result from the one wanted; empty if nothing does."""
-    if not isinstance(got, torch.Tensor):
-        return f"returned {_a(type(got).__name__)}, not a tensor"
-    if got.shape != wanted.shape:
-        return f"returned shape {tuple(got.shape)}, not {tuple(wanted.shape)}"
-    if not got.is_floating_point():
-        return f"returned {got.dtype}, not floating point numbers"
-    if not bool(got.isfinite().all()):
-        return f"returned {int((~got.isfinite()).sum())} values that are not finite"
-    bound = ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * wanted.abs() if tolerance is None else tolerance
-    if bool(((got.double() - wanted).abs() <= slack * bound).all()):
-        return ""
-    return "is off"
-
-
 def _recognise(check: Check, exams: list[_Exam]) -> tuple[Misconception, ...]:
     """The misconceptions whose results match everything that was seen, and are wrong in the same way."""
-    if any(isinstance(r, Failure) and r.kind != "NoGradient" for exam in exams for r in exam.replies):
+    failures = [r.kind for exam in exams for r in exam.replies if isinstance(r, Failure)]
+    if any(kind in UNFINISHED for kind in failures):
         return ()
-    return tuple(m for m in check.misconceptions if all(_matches(check, m, exam) for exam in exams))
+    theirs = {}
+    for misconception in check.misconceptions:
+        suspect = LocalTarget({check.name: misconception.variant})
+        theirs[misconception] = [[_ask(suspect, check.name, probe) for probe in e.probes] for e in exams]
+    for matches in (_matches_draw_for_draw, _matches):
+        found = tuple(m for m, replies in theirs.items() if all(map(matches, exams, replies)))
+        if found:
+            return found
+    return ()
 
 
-def _matches(check: Check, misconception: Misconception, exam: _Exam) -> bool:
-    suspect = LocalTarget({check.name: misconception.variant})
-    theirs = [suspect.call(check.name, probe.call) for probe in exam.probes]
-    if exam.part.holds is not None:
-        results = [[r.result for r in replies if isinstance(r, Value)] for replies in (exam.replies, theirs)]
-        return exam.part.holds(results[0]) == exam.part.holds(results[1])
-    return all(_alike(a, b, p) for a, b, p in zip(exam.replies, theirs, exam.probes, strict=True))
+def _matches_draw_for_draw(exam: _Exam, theirs: list[Reply]) -> bool:
+    """Whether random results agree number by number, as they do when both draw their noise in the usual order.
+
+    It tells apart what summaries of random results cannot.
+    """
+    random = exam.part.summary is not None or any(probe.tolerance is not None for probe in exam.probes)
+    pairs = list(zip(exam.replies, theirs, strict=True))
+    if not random or any(isinstance(reply, Failure) for pair in pairs for reply in pair):
+        return _matches(exam, theirs)
+    return all(
+        isinstance(a, Value) and isinstance(b, Value) and difference(a.result, b.result) is None
+        for a, b in pairs
+    )
+
+
+def _matches(exam: _Exam, theirs: list[Reply]) -> bool:
+    part = exam.part
+    sides: list[list[Reply]] = [exam.replies, theirs]
+    results = [[reply.result for reply in side if isinstance(reply, Value)] for side in sides]
+    if all(len(side) == len(exam.probes) for side in results):  # nobody failed
+        if part.holds is not None:
+            problems = [part.holds(side, exam.probes) for side in results]
+            if problems[0] != problems[1] or problems[0] or part.summary is None:
+                return problems[0] == problems[1]
+        if part.summary is not None:
+            sides = [[Value(part.summary(result)) for result in side] for side in results]
+    return all(_alike(a, b, p) for a, b, p in zip(*sides, exam.probes, strict=True))
 
 
 def _alike(mine: Reply, other: Reply, probe: Probe) -> bool:
     if isinstance(mine, Failure) or isinstance(other, Failure):
         return isinstance(mine, Failure) and isinstance(other, Failure) and mine.kind == other.kind
-    a, b = mine.result, other.result
-    if isinstance(b, list):
-        return (
-            isinstance(a, list)
-            and len(a) == len(b)
-            and all(_difference(x, y.double(), probe.tolerance) == "" for x, y in zip(a, b, strict=True))
-        )
-    if not isinstance(b, torch.Tensor):
-        return type(a) is type(b)
     # both are estimates where a tolerance is given, so their difference spreads wider
-    tolerance = (
-        probe.tolerance.expand(b.shape)
-        if probe.tolerance is not None and b.shape == probe.tolerance.shape
-        else None
-    )
-    return _difference(a, b.double(), tolerance, slack=1.5) == ""
+    wanted, tolerance = other.result, probe.tolerance
+    if tolerance is not None and not (
+        (isinstance(wanted, torch.Tensor) and wanted.shape == tolerance.shape) or isinstance(wanted, list)
+    ):
+        tolerance = None
+    return difference(mine.result, wanted, tolerance, slack=1.5) is None
 
 
 def describe_failure(name: str, failure: Failure) -> str:
@@ -279,14 +317,3 @@ def describe_failure(name: str, failure: Failure) -> str:
         return f"{name} gave {'no answer' if failure.kind == 'Timeout' else 'nothing to compare'}: {failure.message}."
     where = f' (at "{failure.line}")' if failure.line else ""
     return f"{name} raised {failure.kind}: {failure.message}{where}."
-
-
-def few(values: torch.Tensor, count: int = 3) -> str:
-    """The first few numbers of a tensor, for reading side by side."""
-    flat = values.detach().flatten()[:count].tolist()
-    shown = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in flat)
-    return f"{shown}{', …' if values.numel() > count else ''}"
-
-
-def _a(word: str) -> str:
-    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"

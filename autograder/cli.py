@@ -99,10 +99,10 @@ def _check(args: argparse.Namespace) -> int:
 
 def _release(args: argparse.Namespace) -> int:
     _need_nbgrader()
-    from autograder.assignments import ASSIGNMENTS
+    from autograder.assignments import RELEASED
     from autograder.release import release
 
-    for assignment in ASSIGNMENTS:
+    for assignment in RELEASED:
         print(release(assignment, args.sources / assignment.slug / f"{assignment.slug}.py", args.course))
     return 0
 

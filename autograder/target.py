@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import torch
 
-from autograder.wire import Seed, Tree
+from autograder import props
+from autograder.wire import Handle, Seed, Tree
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Call:
 
     With a ``cotangent`` the reply is the list of vector-Jacobian products with respect to the tensors at the positions
     ``wrt``, else it is the function's result. ``stand_ins`` replace global functions of these names meanwhile.
+    With ``keep`` the result stays where it is, under this name, and only its class comes back: later calls pass it as
+    ``Handle(keep)`` or call it, or what belongs to it, as "keep" or "keep.method".
     """
 
     args: tuple[Any, ...] = ()
@@ -69,13 +72,14 @@ class Call:
     wrt: tuple[int, ...] = ()
     cotangent: torch.Tensor | None = None
     stand_ins: Mapping[str, StandIn] | None = None
+    keep: str = ""
 
 
 class Target(Protocol):
-    """Something that answers calls of functions by name."""
+    """Something that answers calls by name: of learners' functions, of ``props``, of what earlier calls kept."""
 
     def call(self, name: str, call: Call) -> Reply:
-        """The reply of the function ``name``; never raises because of what the function does."""
+        """The reply of ``name``; never raises because of what the learner's code does."""
         ...
 
 
@@ -84,18 +88,28 @@ class LocalTarget:
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
+        self._kept: dict[str, Any] = {}
 
     def call(self, name: str, call: Call) -> Reply:
-        function = self._namespace.get(name)
-        if not callable(function):
-            return Failure("Missing", f"{name} is not defined")
-        return answer(function, call)
+        return answer(name, call, self._namespace, self._kept)
 
 
-def answer(function: Any, call: Call) -> Reply:
-    """Call ``function`` and catch whatever it raises. Runs beside the learner's code, never trusted."""
-    inputs = [_fresh(arg) for arg in call.args]
-    keywords = {key: _fresh(arg) for key, arg in (call.kwargs or {}).items()}
+def answer(name: str, call: Call, namespace: Mapping[str, Any], kept: dict[str, Any]) -> Reply:
+    """Call what ``name`` stands for and catch whatever it raises. Runs beside the learner's code, never trusted.
+
+    Args:
+        name: of a function in ``namespace``, of something in ``kept`` or of a function of ``props``, or, after a
+            dot, of a method of such a thing.
+        call: how.
+        namespace: the learner's functions and classes.
+        kept: what earlier calls left; what this one leaves is added.
+    """
+    try:
+        function = _find(name, namespace, kept)
+        inputs = [_fresh(arg, kept) for arg in call.args]
+        keywords = {key: _fresh(arg, kept) for key, arg in (call.kwargs or {}).items()}
+    except LookupError as error:
+        return Failure("Missing", str(error.args[0]))
     leaves = [inputs[position].requires_grad_(True) for position in call.wrt]
     try:
         # a learner's own prints and warnings are not part of the verdict, nor is a no_grad left on elsewhere
@@ -111,7 +125,26 @@ def answer(function: Any, call: Call) -> Reply:
                 return _vector_jacobian_products(result, leaves, call.cotangent)
     except Exception as error:
         return Failure(type(error).__name__, str(error)[:500], _learners_line(error))
+    if call.keep:
+        kept[call.keep] = result
+        return Value(type(result).__name__)
     return Value(_detached(result))
+
+
+def _find(name: str, namespace: Mapping[str, Any], kept: Mapping[str, Any]) -> Any:
+    """What a call's name stands for.
+
+    Raises:
+        LookupError: there is no such thing, or it cannot be called.
+    """
+    head, *path = name.split(".")
+    found = props if head == "props" else kept.get(head, namespace.get(head))
+    for attribute in path:
+        found = getattr(found, attribute, None)
+    if not callable(found):
+        said = ".".join([type(kept[head]).__name__, *path]) if head in kept else name
+        raise LookupError(f"{said} is not defined")
+    return found
 
 
 @contextlib.contextmanager
@@ -136,15 +169,30 @@ def _vector_jacobian_products(result: Any, inputs: Sequence[torch.Tensor], cotan
     return Value([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
 
 
-def _fresh(arg: Any) -> Any:
-    """A copy that the function may change as it likes."""
+def _fresh(arg: Any, kept: Mapping[str, Any]) -> Any:
+    """A copy that the function may change as it likes; what was kept is passed as it is.
+
+    Raises:
+        LookupError: nothing was kept under this name.
+    """
     if isinstance(arg, Seed):
         return torch.Generator().manual_seed(arg.value)
+    if isinstance(arg, Handle):
+        if arg.name not in kept:
+            raise LookupError(f"{arg.name} is not there any more")
+        return kept[arg.name]
     return arg.detach().clone() if isinstance(arg, torch.Tensor) else arg
 
 
 def _detached(result: Any) -> Any:
-    return result.detach() if isinstance(result, torch.Tensor) else result
+    """The result as it would cross the wall."""
+    if isinstance(result, torch.Tensor):
+        return result.detach().clone()
+    if isinstance(result, list | tuple):
+        return [_detached(item) for item in result]
+    if isinstance(result, Mapping):
+        return {str(key): _detached(value) for key, value in result.items()}
+    return result
 
 
 def _learners_line(error: Exception) -> str:

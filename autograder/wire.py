@@ -25,7 +25,7 @@ MAX_TENSOR_DIMS = 8
 MAX_DEPTH = 8
 MAX_TREE_CHARACTERS = 200_000
 
-Tree = Any  # None, bool, int, float, str, Tensor, Seed, and lists, tuples and str-keyed dicts of them
+Tree = Any  # None, bool, int, float, str, Tensor, Seed, Handle, and lists, tuples and str-keyed dicts of them
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Seed:
     """Stands for a fresh ``torch.Generator`` with this seed on the side that receives it."""
 
     value: int
+
+
+@dataclass(frozen=True)
+class Handle:
+    """Stands for something that an earlier call left on the learner's side, under this name."""
+
+    name: str
 
 
 # what a parser may raise on bytes made to upset it
@@ -111,6 +118,8 @@ def _pack(node: Tree, tensors: dict[str, torch.Tensor], depth: int) -> Any:
         return {"float": node.hex()}  # JSON has no NaN and no infinity
     if isinstance(node, Seed):
         return {"seed": node.value}
+    if isinstance(node, Handle):
+        return {"handle": node.name}
     if isinstance(node, torch.Tensor):
         if len(tensors) >= MAX_TENSORS:
             raise WireError(f"more than {MAX_TENSORS} tensors")
@@ -136,6 +145,8 @@ def _unpack(node: Any, tensors: dict[str, torch.Tensor], depth: int) -> Tree:
         return float.fromhex(content)
     if kind == "seed" and type(content) is int:
         return Seed(content)
+    if kind == "handle" and type(content) is str:
+        return Handle(content)
     if kind == "tensor" and type(content) is str:
         return tensors[content]
     if kind == "list" and type(content) is list:

@@ -25,7 +25,7 @@ BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed builds too
 
-from autograder.assignments import ASSIGNMENTS, Assignment  # noqa: E402
+from autograder.assignments import RELEASED, Assignment  # noqa: E402
 
 GENERATED = BOOK / "_generated"
 WORK = ROOT / "build" / "book-work"
@@ -81,7 +81,7 @@ def generate() -> None:
         BookError: the notebook of an exercise is missing.
     """
     GENERATED.mkdir(exist_ok=True)
-    for assignment in ASSIGNMENTS:
+    for assignment in RELEASED:
         if not (BOOK / f"{assignment.slug}.md").exists():
             continue
         exercise = ROOT / "exercises" / assignment.slug / f"{assignment.slug}.ipynb"

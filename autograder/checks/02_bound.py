@@ -149,7 +149,7 @@ def _monte_carlo_noise(g: Generator) -> list[Probe]:
     return [Probe(call, "few samples") for call in calls]
 
 
-def _noise_is_fresh(results: list[Any]) -> str:
+def _noise_is_fresh(results: list[Any], _: list[Probe]) -> str:
     shapes = [(6,)] * 5 + [(NUM_EQUAL,)]
     if not all(
         isinstance(r, Tensor) and r.shape == shape and r.is_floating_point()

@@ -189,6 +189,7 @@ class WalledKernel:
                 helper: [list(s.arguments), s.over_last, s.seed]
                 for helper, s in (call.stand_ins or {}).items()
             },
+            "keep": call.keep,
         }
         write(self._inbox / f"call-{number}.safetensors", request)
         run = self._execute(f"__import__('agent').serve({number})", self._limits.call_seconds, silent=True)

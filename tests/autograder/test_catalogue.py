@@ -50,7 +50,11 @@ def test_names_of_misconceptions_are_unique() -> None:
 
 @pytest.mark.parametrize(("slug", "check"), CHECKS, ids=lambda x: getattr(x, "name", x))
 def test_every_section_named_stands_in_the_book(slug: str, check: Check, repository) -> None:
-    chapter = (repository / "book" / f"{slug}.md").read_text(encoding="utf-8")
+    page = repository / "book" / f"{slug}.md"
+    released = next(a.released for a in ASSIGNMENTS if a.slug == slug)
+    if not released and not page.exists():
+        return  # its chapter is not written yet
+    chapter = page.read_text(encoding="utf-8")
     labels = set(re.findall(r"^\(([a-z-]+)\)=$", chapter, re.MULTILINE))
     assert {check.section, *(m.section for m in check.misconceptions)} <= labels
 

@@ -15,6 +15,7 @@ import torch
 
 from autograder.target import Call, Failure, Value
 from autograder.wall import Limits, WalledKernel, WallError, sandbox
+from autograder.wire import Handle
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 
@@ -51,6 +52,30 @@ def test_calls_bring_numbers_and_gradients_out(kernel: WalledKernel) -> None:
     assert torch.equal(reply.result[0], torch.tensor([[2.0] * 3, [4.0] * 3]))
 
 
+def test_objects_stay_inside_and_are_called_by_their_handles(kernel: WalledKernel) -> None:
+    kernel.run(
+        "import torch\nclass Pair(torch.nn.Module):\n    def __init__(self, size):\n        super().__init__()\n"
+        "        self.first = torch.nn.Linear(3, size)\n    def forward(self, x): return self.first(x), x.sum()\n"
+        "def through(f, model, x): return f(x), {'sum': model(x)[1].item()}"
+    )
+    assert kernel.call("Pair", Call((2,), keep="pair")) == Value("Pair")
+    torch.manual_seed(0)
+    mine = torch.nn.Linear(3, 2)
+    state = {f"first.{name}": part for name, part in mine.state_dict().items()}
+    assert isinstance(kernel.call("pair.load_state_dict", Call((state,))), Value)
+    got = kernel.call("pair.state_dict", Call())
+    assert all(torch.equal(got.result[name], part) for name, part in state.items())
+    first, second = kernel.call("pair", Call((ONES,))).result
+    assert torch.allclose(first, mine(ONES)) and second == 6
+    weight = torch.arange(9.0).reshape(3, 3)
+    kernel.call("props.quadratic", Call((weight, ONES[0], 1.0), keep="f"))
+    values, sums = kernel.call("through", Call((Handle("f"), Handle("pair"), ONES))).result
+    assert torch.equal(values, torch.full((2,), weight.sum().item() + 3 + 1)) and sums == {"sum": 6.0}
+    missing = kernel.call("through", Call((Handle("g"), Handle("pair"), ONES)))
+    assert missing == Failure("Missing", "g is not there any more")
+    assert kernel.call("pair.fly", Call()) == Failure("Missing", "Pair.fly is not defined")
+
+
 def test_errors_come_out_as_words(kernel: WalledKernel) -> None:
     kernel.run("def g(x):\n    return x.nonsense")
     reply = kernel.call("g", Call((ONES,)))
@@ -62,8 +87,8 @@ def test_errors_come_out_as_words(kernel: WalledKernel) -> None:
     "value", ["object()", "lambda: 0", "{1}", "torch.zeros(2**25)", "[[]] * 5 + [object()]"]
 )
 def test_what_is_no_plain_data_stays_inside(kernel: WalledKernel, value: str) -> None:
-    kernel.run(f"import torch\ndef f(): return {value}")
-    assert kernel.call("f", Call()).kind == "Unreadable"
+    kernel.run(f"import torch\ndef thing(): return {value}")
+    assert kernel.call("thing", Call()).kind == "Unreadable"
 
 
 def test_earlier_chapters_are_there_and_later_ones_are_not(kernel: WalledKernel) -> None:
@@ -327,7 +352,7 @@ def test_a_reply_that_is_a_link_is_not_followed(target: str) -> None:
             f"import os\nfor n in range(1, 5): os.symlink({target!r}, f'/outbox/reply-{{n}}.safetensors')"
         )
         kernel.run("import agent; agent.write = lambda *a: None\ndef f(): return 1")
-        assert kernel.call("f", Call()).kind == "Unreadable"
+        assert kernel.call("thing", Call()).kind == "Unreadable"
 
 
 def test_forged_replies_are_data() -> None:
@@ -339,7 +364,7 @@ agent.serve = serve
 """
     with WalledKernel(2, SHORT) as kernel:
         kernel.run(forged)
-        assert kernel.call("f", Call()).kind == "Unreadable"
+        assert kernel.call("thing", Call()).kind == "Unreadable"
 
 
 def test_messages_that_are_none_end_the_kernel_not_the_grader() -> None:

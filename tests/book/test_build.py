@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from autograder.assignments import ASSIGNMENTS
+from autograder.assignments import RELEASED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ def finished(folder: Path, text: str) -> Path:
 
 
 def test_the_box_tells_what_the_table_says(build: ModuleType) -> None:
-    for assignment in ASSIGNMENTS:
+    for assignment in RELEASED:
         box = build.assignment_box(assignment)
         for what in (assignment.title, f"{assignment.minutes} minutes", f"{assignment.points} points"):
             assert what in box
@@ -41,7 +41,7 @@ def test_the_box_tells_what_the_table_says(build: ModuleType) -> None:
 @pytest.mark.parametrize(("source", "added"), [("## Part one", 1), ("Hello", 1), ("# Title\n\n## Part", 0)])
 def test_an_exercise_page_has_exactly_one_title(build: ModuleType, source: str, added: int) -> None:
     notebook = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": [source]}]}
-    page = json.loads(build.exercise_page(json.dumps(notebook), ASSIGNMENTS[0]))
+    page = json.loads(build.exercise_page(json.dumps(notebook), RELEASED[0]))
     assert len(page["cells"]) == 1 + added
     titles = [cell for cell in page["cells"] if "".join(cell["source"]).startswith("# ")]
     assert len(titles) == 1 and page["cells"][0] is titles[0]
