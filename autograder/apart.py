@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import resource
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import nbformat
+import torch
 from nbformat import NotebookNode
 
 from autograder.grading import fill_in_reason, grade_notebook
@@ -20,10 +22,8 @@ GRACE_SECONDS = 120.0  # beyond the submission's own time, for the judge's work
 MEMORY_BYTES = 6 * 2**30  # of the judge
 
 
-def grade_apart(
-    notebook: NotebookNode, slug: str, student: str, hidden: tuple[Path, ...] = ()
-) -> NotebookNode:
-    """The graded notebook; with 0 points and the reason in each check if grading it went wrong.
+class Grading:
+    """A hand-in that is being graded in a process of its own.
 
     Args:
         notebook: what intake rebuilt.
@@ -31,39 +31,60 @@ def grade_apart(
         student: whose it is.
         hidden: folders that must not be visible behind the wall.
 
-    Raises:
-        CourseError: nothing can be graded here, whoever hands in.
+    Attributes:
+        receiver: becomes ready when there is an answer, or none will come.
+        deadline: when waiting ends, by ``time.monotonic``.
     """
-    # A fork has all libraries loaded already. It is safe because this process only imports torch: its threads would
-    # be missing in a child after the first large computation.
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_grade, args=(sender, notebook, slug, student, hidden), daemon=True)
-    child.start()
-    sender.close()
-    reason, answer = "grading did not end within its time", {}
-    try:
-        if receiver.poll(Limits().total_seconds + GRACE_SECONDS):
-            reason, answer = "", json.loads(receiver.recv_bytes())
-    except (EOFError, OSError):
-        reason = "grading it ended the process that graded"
-    finally:
-        child.kill()
-        child.join()
-        for left in FOLDERS.glob(f"{folder_prefix(child.pid or 0)}*"):
+
+    def __init__(
+        self, notebook: NotebookNode, slug: str, student: str, hidden: tuple[Path, ...] = ()
+    ) -> None:
+        self.notebook = notebook
+        # A fork has all libraries loaded already. It is safe because this process only imports torch: its threads would
+        # be missing in a child after the first large computation.
+        context = multiprocessing.get_context("fork")
+        self.receiver, sender = context.Pipe(duplex=False)
+        self._child = context.Process(
+            target=_grade, args=(sender, notebook, slug, student, hidden), daemon=True
+        )
+        self._child.start()
+        sender.close()
+        self.deadline = time.monotonic() + Limits().total_seconds + GRACE_SECONDS
+
+    def finish(self) -> NotebookNode:
+        """Wait for the graded notebook; it has 0 points and the reason in each check if grading it went wrong.
+
+        Raises:
+            CourseError: nothing can be graded here, whoever hands in.
+        """
+        reason, answer = "grading did not end within its time", {}
+        try:
+            if self.receiver.poll(max(0.0, self.deadline - time.monotonic())):
+                reason, answer = "", json.loads(self.receiver.recv_bytes())
+        except (EOFError, OSError):
+            reason = "grading it ended the process that graded"
+        finally:
+            self.stop()
+        if "problem" in answer:
+            raise CourseError(answer["problem"])
+        if reason or "error" in answer:
+            return fill_in_reason(self.notebook, reason or f"grading it failed ({answer['error']})")
+        return nbformat.reads(answer["notebook"], as_version=4)
+
+    def stop(self) -> None:
+        """End the process, whatever it was doing, and remove what it leaves."""
+        self._child.kill()
+        self._child.join()
+        for left in FOLDERS.glob(f"{folder_prefix(self._child.pid or 0)}*"):
             remove_folder(left)
-        receiver.close()
-    if "problem" in answer:
-        raise CourseError(answer["problem"])
-    if reason or "error" in answer:
-        return fill_in_reason(notebook, reason or f"grading it failed ({answer['error']})")
-    return nbformat.reads(answer["notebook"], as_version=4)
+        self.receiver.close()
 
 
 def _grade(
     sender: Connection, notebook: NotebookNode, slug: str, student: str, hidden: tuple[Path, ...]
 ) -> None:
     """Grade in the child and send a JSON answer."""
+    torch.set_num_threads(1)  # several are graded at a time; threads of theirs would wait for each other
     # only the soft limit: processes behind the wall set their own below the hard one
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     try:

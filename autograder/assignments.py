@@ -105,6 +105,71 @@ ASSIGNMENTS: tuple[Assignment, ...] = (
         },
         released=False,
     ),
+    Assignment(
+        chapter=CHAPTERS[3],
+        minutes=90,
+        difficulty=3,
+        objectives=(
+            "build an encoder whose two heads may be any number",
+            "build a decoder that ends in [0, 1]",
+            "join both by one sample of the code",
+        ),
+        points_of={"Encoder": 7, "Decoder": 6, "VAE": 7},
+        released=False,
+    ),
+    Assignment(
+        chapter=CHAPTERS[4],
+        minutes=120,
+        difficulty=4,
+        objectives=(
+            "take a training step whose loss is the negative bound in nats",
+            "measure a model so that a short last batch counts as what it is",
+            "train with a warm-up of the KL term and read the curves",
+        ),
+        points_of={"kl_weight": 3, "train_step": 7, "evaluate": 5, "fit": 5},
+        released=False,
+    ),
+    Assignment(
+        chapter=CHAPTERS[5],
+        minutes=75,
+        difficulty=2,
+        objectives=(
+            "reconstruct from means and generate from the prior",
+            "interpolate on the line and on the arc, with exact ends",
+        ),
+        points_of={"reconstruct": 3, "generate": 3, "lerp": 3, "slerp": 6, "interpolate": 5},
+        released=False,
+    ),
+    Assignment(
+        chapter=CHAPTERS[6],
+        minutes=75,
+        difficulty=2,
+        objectives=(
+            "collect the codes of a whole set",
+            "find the directions along which they vary, and walk along one",
+            "count the units that are in use",
+        ),
+        points_of={"encode_dataset": 4, "principal_components": 8, "traverse": 4, "active_units": 4},
+        released=False,
+    ),
+    Assignment(
+        chapter=CHAPTERS[8],
+        minutes=120,
+        difficulty=4,
+        objectives=(
+            "tighten the bound with several codes",
+            "turn nats into bits that can be compared with files",
+            "say what a weight on the KL claims about the noise of a pixel",
+        ),
+        points_of={
+            "log_weights": 6,
+            "iwae_bound": 4,
+            "bits_per_dim": 3,
+            "beta_from_sigma": 3,
+            "colour_log_likelihood": 4,
+        },
+        released=False,
+    ),
 )
 
 

@@ -202,7 +202,7 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected]) -> Find
         if isinstance(reply, Failure):
             return Finding(part.name, part.weight, False, describe_failure(check.name, reply))
     results = [reply.result for reply in replies if isinstance(reply, Value)]
-    problem = "" if part.holds is None else part.holds(results, probes)
+    problem = _problem(part, results, probes)
     if problem or (part.holds is not None and part.summary is None):
         return Finding(part.name, part.weight, not problem, problem)
     if part.summary is not None:
@@ -220,6 +220,16 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected]) -> Find
                 problem = f"With {probe.label}, {what} {found.problem}"
                 return Finding(part.name, part.weight, False, problem, found.seen)
     return Finding(part.name, part.weight, True)
+
+
+def _problem(part: Part, results: list[Any], probes: list[Probe]) -> str:
+    """What a part that judges all results together says; the results may be anything that crosses the wall."""
+    if part.holds is None:
+        return ""
+    try:
+        return part.holds(results, probes)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError):
+        return "It returned something else than it was asked for."
 
 
 def _expected(name: str, probe: Probe, oracle: Callable[..., Expected]) -> tuple[Any, torch.Tensor | None]:
@@ -251,15 +261,22 @@ def _recognise(check: Check, exams: list[_Exam]) -> tuple[Misconception, ...]:
     failures = [r.kind for exam in exams for r in exam.replies if isinstance(r, Failure)]
     if any(kind in UNFINISHED for kind in failures):
         return ()
-    theirs = {}
+    alike: list[Misconception] = []
+    same: list[Misconception] = []
     for misconception in check.misconceptions:
         suspect = LocalTarget({check.name: misconception.variant})
-        theirs[misconception] = [[_ask(suspect, check.name, probe) for probe in e.probes] for e in exams]
-    for matches in (_matches_draw_for_draw, _matches):
-        found = tuple(m for m, replies in theirs.items() if all(map(matches, exams, replies)))
-        if found:
-            return found
-    return ()
+        matches = draw_for_draw = True
+        for exam in reversed(
+            exams
+        ):  # the last one failed: most suspects fail it in another way, or not at all
+            theirs = [_ask(suspect, check.name, probe) for probe in exam.probes]
+            matches = matches and _matches(exam, theirs)
+            draw_for_draw = draw_for_draw and _matches_draw_for_draw(exam, theirs)
+            if not matches and not draw_for_draw:
+                break
+        alike += [misconception] * matches
+        same += [misconception] * draw_for_draw
+    return tuple(same or alike)
 
 
 def _matches_draw_for_draw(exam: _Exam, theirs: list[Reply]) -> bool:
@@ -283,7 +300,7 @@ def _matches(exam: _Exam, theirs: list[Reply]) -> bool:
     results = [[reply.result for reply in side if isinstance(reply, Value)] for side in sides]
     if all(len(side) == len(exam.probes) for side in results):  # nobody failed
         if part.holds is not None:
-            problems = [part.holds(side, exam.probes) for side in results]
+            problems = [_problem(part, side, exam.probes) for side in results]
             if problems[0] != problems[1] or problems[0] or part.summary is None:
                 return problems[0] == problems[1]
         if part.summary is not None:

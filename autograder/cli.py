@@ -45,6 +45,18 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     check.set_defaults(run=_check)
 
+    validation = commands.add_parser("validate", help="try the checks on known mistakes and right answers")
+    validation.description = (
+        "Judge every known mistake, which must be found and named, and every known right answer, which must pass. "
+        "Prints the kill matrix as Markdown. Exit code 1 if a mistake passes or a right answer fails."
+    )
+    validation.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
+    validation.set_defaults(run=_validate)
+
+    doctor = commands.add_parser("doctor", help="tell whether this machine can grade, and what is missing")
+    doctor.description = "Look at what grading needs, a line each. Exit code 1 if something is missing."
+    doctor.set_defaults(run=_doctor)
+
     release = commands.add_parser("release", help="make the notebooks that learners get")
     release.description = (
         "Make the released notebooks of a course from the texts of the solutions, with nbgrader."
@@ -60,6 +72,19 @@ def _parser() -> argparse.ArgumentParser:
         help="the solutions' texts (default: solutions)",
     )
     release.set_defaults(run=_release)
+
+    grade = commands.add_parser("grade", help="grade all hand-ins of an assignment")
+    grade.description = (
+        "Grade the hand-ins in the course's submitted folder, several at a time, and write the grades into its "
+        "gradebook, as nbgrader autograde does. Those that are graded already are left alone unless they, or the "
+        "grader, have changed. A stopped batch goes on where it was."
+    )
+    grade.add_argument("assignment", metavar="NN_name")
+    grade.add_argument(
+        "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
+    )
+    grade.add_argument("--workers", type=int, metavar="N", help="graded at a time (default: one a processor)")
+    grade.set_defaults(run=_grade)
 
     sample = commands.add_parser("sample-class", help="make a small class to try grading on")
     sample.description = (
@@ -97,6 +122,29 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
+def _validate(args: argparse.Namespace) -> int:
+    from autograder.assignments import ASSIGNMENTS, assignment_named
+    from autograder.checks import checks_of
+    from autograder.validate import kill_matrix, validate
+
+    try:
+        chosen = [assignment_named(slug) for slug in args.assignments] or ASSIGNMENTS
+    except KeyError as error:
+        raise CourseError(error.args[0]) from None
+    report = validate([check for assignment in chosen for check in checks_of(assignment.slug).values()])
+    print(kill_matrix(report), end="")
+    return 0 if report.good else 1
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from autograder.doctor import examine
+
+    findings = list(examine())
+    for finding in findings:
+        print(f"{'✓' if finding.good else '✗'} {finding.what}: {finding.said}")
+    return 0 if all(finding.good for finding in findings) else 1
+
+
 def _release(args: argparse.Namespace) -> int:
     _need_nbgrader()
     from autograder.assignments import RELEASED
@@ -112,6 +160,18 @@ def _sample_class(args: argparse.Namespace) -> int:
     from autograder.sample_class import make_sample_class
 
     print(make_sample_class(args.course, args.sources))
+    return 0
+
+
+def _grade(args: argparse.Namespace) -> int:
+    _need_nbgrader()
+    from autograder.batch import default_workers
+    from autograder.nbgrader_plugins import grade_assignment
+
+    workers = default_workers() if args.workers is None else args.workers
+    if workers < 1:
+        raise CourseError(f"--workers must be at least 1, got {workers}")
+    print(grade_assignment(args.course, args.assignment, workers))
     return 0
 
 

@@ -67,6 +67,8 @@ def _of_tensors(got: Tree, wanted: Tensor, tolerance: Tensor | None, slack: floa
         return Difference(f"returned {got.dtype}, not {wanted.dtype}", seen)
     if not bool(got.isfinite().all()):
         return Difference(f"returned {int((~got.isfinite()).sum())} values that are not finite", seen)
+    if not wanted.is_floating_point():
+        return None if torch.equal(got, wanted) else Difference("is off", seen)
     bound = ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * wanted.abs() if tolerance is None else tolerance
     if bool(((got.double() - wanted.double()).abs() <= slack * bound).all()):
         return None

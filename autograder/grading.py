@@ -76,6 +76,16 @@ def fill_in_reason(notebook: NotebookNode, reason: str) -> NotebookNode:
     return notebook
 
 
+def was_refused(graded: NotebookNode) -> bool:
+    """Whether a graded notebook has a reason in place of verdicts."""
+    return any(
+        "<b>Not graded:</b>" in output.get("data", {}).get("text/html", "")
+        for cell in graded.cells
+        if _check_of(cell)
+        for output in cell.outputs
+    )
+
+
 def _check_of(cell: NotebookNode) -> str:
     """What a grade cell checks: the name f of its ``check(f)``; empty for other cells.
 

@@ -8,6 +8,7 @@ each hand-in (:mod:`autograder.intake`) in a folder of its own and reads it from
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import sys
@@ -24,13 +25,16 @@ from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde as StockAutograde
 from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
-from autograder.apart import grade_apart
+from autograder.apart import Grading
+from autograder.batch import Store, Task, grade_all
 from autograder.gradebook import require_gradebook
 from autograder.intake import Intake, hand_in_time, record_of, take_in
+from autograder.release import course_config
 from autograder.wall import require_wall
 from vae_ref.errors import CourseError
 
@@ -128,14 +132,66 @@ def _add_note(intake: Intake, note: str) -> None:
         intake.notebook.metadata["autograder"]["notes"].append(note)
 
 
+class BatchAutograde(Autograde):
+    """The same for many hand-ins: first all are graded, several at a time, then all go into the gradebook.
+
+    What is in the gradebook already is left as it is unless the hand-in or the grader has changed.
+    """
+
+    workers = 1
+    unchanged = 0
+    assignments: dict[str, list[str]]  # folder of each hand-in → its notebooks
+
+    def convert_notebooks(self) -> None:
+        store = Store(Path(self.coursedir.root), self.coursedir.assignment_id)
+        tasks = {folder: self._tasks(notebooks) for folder, notebooks in self.assignments.items()}
+        self.assignments = {
+            folder: self.assignments[folder] for folder in tasks if self._changed(store, tasks[folder])
+        }
+        self.unchanged = len(tasks) - len(self.assignments)
+        self.force = True  # those that are left replace what was there
+        wanted = [task for folder in self.assignments for task in tasks[folder]]
+        # nbgrader works in the course's folder, which nobody inside needs to see
+        grade_all(wanted, store, self.workers, (Path.cwd(),))
+        Judge.store = store
+        try:
+            with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
+                super().convert_notebooks()
+        finally:
+            Judge.store = None
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        super().convert_single_notebook(notebook_filename)
+        self._bar.update()
+
+    def _tasks(self, notebooks: list[str]) -> list[Task]:
+        tasks = []
+        for name in notebooks:
+            about = self.init_single_notebook_resources(name)["nbgrader"]
+            tasks.append(Task(about["assignment"], about["student"], nbformat.read(name, as_version=4)))
+        return tasks
+
+    def _changed(self, store: Store, tasks: list[Task]) -> bool:
+        there = Path(self._format_dest(tasks[0].slug, tasks[0].student)).is_dir()
+        return not there or any(store.load(task) is None for task in tasks)
+
+
 class Judge(NbGraderPreprocessor):
-    """Runs the learner's cells behind the wall, and the checks outside."""
+    """Runs the learner's cells behind the wall, and the checks outside, or takes what a batch has found."""
+
+    store: Store | None = None
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill in the outputs of all cells; only check cells get points."""
         about = resources["nbgrader"]
-        # nbgrader works in the course's folder, which nobody inside needs to see
-        nb.cells = grade_apart(nb, about["assignment"], about["student"], (Path.cwd(),)).cells
+        task = Task(about["assignment"], about["student"], nb)
+        graded = None if self.store is None else self.store.load(task)
+        if graded is None:
+            # nbgrader works in the course's folder, which nobody inside needs to see
+            graded = Grading(nb, task.slug, task.student, (Path.cwd(),)).finish()
+        for cell, done in zip(nb.cells, graded.cells, strict=True):  # the rest of a cell is nbgrader's
+            if cell.cell_type == "code":
+                cell.outputs = done.outputs
         return nb, resources
 
 
@@ -160,3 +216,31 @@ class RecordReasons(NbGraderPreprocessor):
                     comment.auto_comment = escape(said, quote=False)  # the feedback page shows it as Markdown
                 gradebook.db.commit()
         return nb, resources
+
+
+def grade_assignment(course: Path, slug: str, workers: int) -> str:
+    """Grade all hand-ins of an assignment that are new or have changed.
+
+    Args:
+        course: an nbgrader course.
+        slug: name of the assignment.
+        workers: how many are graded at the same time.
+
+    Returns:
+        One line on what was done.
+
+    Raises:
+        CourseError: there is no course, no release, no hand-in or no wall, or the gradebook cannot be used.
+    """
+    course = course.resolve()
+    config = course_config(course)
+    app = BatchAutograde(
+        coursedir=CourseDirectory(config=config, root=str(course), assignment_id=slug), config=config
+    )
+    app.create_student, app.workers = True, workers
+    app.log.setLevel(logging.ERROR)
+    try:
+        app.start()
+    except NbGraderException as error:
+        raise CourseError(str(error)) from None
+    return f"{len(app.assignments)} graded, {app.unchanged} unchanged; next: autograder grades {slug}"

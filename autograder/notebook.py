@@ -9,8 +9,10 @@ from typing import Any
 from autograder.assignments import assignment_asking_for
 from autograder.checking import Verdict, judge
 from autograder.checks import check_named
+from autograder.hints import LEVELS
 from autograder.target import LocalTarget
 from autograder.verdict import as_html, as_text
+from vae_ref.errors import CourseError
 
 NOTEBOOK_SEED = 1  # the same questions each time, so that a verdict changes only when the code does
 
@@ -18,25 +20,28 @@ NOTEBOOK_SEED = 1  # the same questions each time, so that a verdict changes onl
 class ShownVerdict:
     """A verdict that displays itself, in a notebook as HTML and elsewhere as text."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
+    def __init__(self, verdict: Verdict, hint: int) -> None:
+        self.verdict, self.hint = verdict, hint
 
     def __repr__(self) -> str:
-        return as_text(self.verdict)
+        return as_text(self.verdict, self.hint)
 
     def _repr_html_(self) -> str:
-        return as_html(self.verdict)
+        return as_html(self.verdict, self.hint)
 
 
-def check(function: Callable[..., Any]) -> ShownVerdict:
+def check(function: Callable[..., Any], hint: int = 0) -> ShownVerdict:
     """Say whether a function of an assignment is right, and name the mistake if it is a known one.
 
     Args:
         function: what the assignment asked for, under the name it asked for.
+        hint: how much help you want: 0 for none, up to 3 for what the pieces are. It costs no points.
 
     Raises:
-        CourseError: no assignment asks for a function of this name.
+        CourseError: no assignment asks for a function of this name, or there is no such hint.
     """
+    if hint not in range(LEVELS + 1):
+        raise CourseError(f"hint must be 1 to {LEVELS}, or 0 for none, got {hint!r}")
     frame = inspect.currentframe()
     caller = frame.f_back.f_globals if frame is not None and frame.f_back is not None else {}
     # a lambda or an object with __call__ has another name of its own than the one it was given
@@ -45,4 +50,4 @@ def check(function: Callable[..., Any]) -> ShownVerdict:
     examination, points = check_named(name)
     # other functions of the same notebook are found next to this one
     namespace = {**caller, **getattr(function, "__globals__", {}), name: function}
-    return ShownVerdict(judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED))
+    return ShownVerdict(judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED), hint)

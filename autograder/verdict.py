@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 from autograder.assignments import assignment_asking_for
 from autograder.checking import NOT_LOOKED_AT, Finding, Verdict
+from autograder.hints import HINTS, LEVELS
 
 
 def headline(verdict: Verdict) -> str:
@@ -17,8 +19,13 @@ def headline(verdict: Verdict) -> str:
     return f"✗ {name} is not right yet: {worth}"
 
 
-def as_text(verdict: Verdict) -> str:
-    """The verdict for a terminal."""
+def as_text(verdict: Verdict, hint: int | None = None) -> str:
+    """The verdict for a terminal.
+
+    Args:
+        verdict: what to show.
+        hint: level of the hint to show with it; 0 to say how to get one, None where nobody can ask.
+    """
     lines = [headline(verdict)]
     lines += [f"  {text}" for text in _advice(verdict)]
     first = _first_problem(verdict)
@@ -27,11 +34,12 @@ def as_text(verdict: Verdict) -> str:
     if not verdict.passed:
         lines.append("  " + _parts(verdict))
         lines.append(f"  Read: {_reading(verdict)}")
+        lines += [f"  {text}" for text in _help(verdict, hint)]
     return "\n".join(lines)
 
 
-def as_html(verdict: Verdict) -> str:
-    """The verdict for a notebook or a feedback page.
+def as_html(verdict: Verdict, hint: int | None = None) -> str:
+    """The verdict for a notebook or a feedback page; arguments as for ``as_text``.
 
     No colour carries meaning, and only tags that nbconvert lets through where it sanitizes.
     """
@@ -42,6 +50,7 @@ def as_html(verdict: Verdict) -> str:
         rows.append(f"<pre>yours: {escape(first.seen[0])}\nright: {escape(first.seen[1])}</pre>")
     if not verdict.passed:
         rows.append(f"<div>{escape(_parts(verdict))}</div><div>Read: {escape(_reading(verdict))}</div>")
+        rows += [f"<div>{escape(text)}</div>" for text in _help(verdict, hint)]
     colour = "#2a7f62" if verdict.passed else "#b3541e"
     return f'<div style="border-left: 4px solid {colour}; padding-left: 1em">{"".join(rows)}</div>'
 
@@ -70,6 +79,17 @@ def _advice(verdict: Verdict) -> list[str]:
         lines.append("Several mistakes look like this; it is one of these:")
         lines += [f"– {mistake.sentence}" for mistake in verdict.mistakes]
     return lines
+
+
+def _help(verdict: Verdict, hint: int | None) -> Iterator[str]:
+    """The hint asked for, and how to ask for the next one."""
+    if hint is None:
+        return
+    name = verdict.check.name
+    if hint > 0:
+        yield f"Hint {hint} of {LEVELS}: {HINTS[name][hint - 1]}"
+    if hint < LEVELS:
+        yield f"{'More' if hint else 'Stuck'}? check({name}, hint={hint + 1})"
 
 
 def _first_problem(verdict: Verdict) -> Finding | None:

@@ -85,15 +85,19 @@ def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     (2016).
     """
     _require_same_length(a, b)
-    norms = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
-    cosine = ((a * b).sum(dim=-1, keepdim=True) / norms.clamp(min=1e-12)).clamp(-1, 1)
-    omega = torch.acos(cosine)  # angle between the codes
+    lengths = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
+    unit_a, unit_b = (code / length.clamp(min=1e-12) for code, length in zip((a, b), lengths, strict=True))
+    # the angle between the codes; the arc cosine of their product loses half of the digits where codes are opposite
+    apart, together = ((unit_a + sign * unit_b).norm(dim=-1, keepdim=True) for sign in (-1, 1))
+    omega = 2 * torch.atan2(apart, together)
     sine = torch.sin(omega)
     # sin((1 − t) Ω) / sin Ω · a  +  sin(t Ω) / sin Ω · b
     arc = (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / sine.clamp(min=1e-6)
     t = torch.as_tensor(t, dtype=a.dtype, device=a.device)
     # at the ends the line is exact, and the arc is but for rounding
-    return torch.where((sine < 1e-4) | (norms == 0) | (t == 0) | (t == 1), lerp(a, b, t), arc)
+    return torch.where(
+        (sine < 1e-4) | (lengths[0] * lengths[1] == 0) | (t == 0) | (t == 1), lerp(a, b, t), arc
+    )
 
 
 @torch.no_grad()

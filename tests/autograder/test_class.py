@@ -183,6 +183,24 @@ def test_grading_again_changes_nothing_and_skips_what_is_done(course: Path, smal
     assert scores(sqlite_url(small_course)) == first
 
 
+def test_a_batch_gives_the_grades_that_nbgrader_gives_and_repeats_nothing(
+    course: Path, small_course: Path
+) -> None:
+    shutil.copytree(course / "submitted", small_course / "submitted")
+    first = run("autograder", "grade", SLUG, "--workers", "2", cwd=small_course)
+    assert "7 graded, 0 unchanged" in first.stdout
+    assert scores(sqlite_url(small_course)) == scores(sqlite_url(course))
+    again = run("autograder", "grade", SLUG, cwd=small_course)
+    assert "0 graded, 7 unchanged" in again.stdout
+    shutil.rmtree(small_course / "submitted" / "averages-the-kl")
+    shutil.copytree(course / "submitted" / "solution", small_course / "submitted" / "averages-the-kl")
+    changed = run("autograder", "grade", SLUG, cwd=small_course)
+    assert "1 graded, 6 unchanged" in changed.stdout
+    assert scores(sqlite_url(small_course))["averages-the-kl"] == all_but()
+    run("nbgrader", "generate_feedback", SLUG, cwd=small_course)
+    assert "the pixels are averaged" in feedback(small_course, "averages-the-pixels")
+
+
 def test_bad_folders_get_reasons_and_stop_nobody(course: Path, small_course: Path) -> None:
     resubmit(small_course, "averages-the-pixels", course)
     linked = small_course / "submitted" / "link" / SLUG

@@ -110,6 +110,13 @@ def test_bits_per_dim_at_points_known_by_hand() -> None:
     assert bits_per_dim(unit, 12288).item() == pytest.approx(9.3257, abs=1e-3)
 
 
+def test_opposite_codes_are_joined_by_the_line_whatever_the_rounding() -> None:
+    a = torch.randn(2000, 16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(slerp(a, -a, 0.3), 0.4 * a, rtol=0, atol=1e-5)
+    nearly = slerp(a.double(), -a.double() + 1e-3, 0.5)  # there is an arc, however short of a half circle
+    assert nearly.isfinite().all() and (nearly.norm(dim=1) > 0.9 * a.norm(dim=1)).all()
+
+
 def test_the_arc_ends_exactly_at_its_ends_whatever_the_rounding() -> None:
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 1000, 16, generator=generator)

@@ -1,0 +1,143 @@
+"""Grade many hand-ins at once, and none twice.
+
+Every graded notebook is kept in the course's folder under a name that depends on all that decides its grades. So a
+batch that was stopped goes on where it was, and a hand-in is graded again only when it, or the grader, has changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from tqdm.auto import tqdm
+
+from autograder.apart import Grading
+from autograder.grading import was_refused
+from autograder.intake import record_of
+from vae_ref.files import write_text
+
+FOLDER = ".graded"  # in the course's folder, which nobody behind the wall can see
+
+
+@dataclass(frozen=True)
+class Task:
+    """A hand-in to be graded.
+
+    Attributes:
+        slug: name of the assignment.
+        student: whose it is.
+        notebook: what intake rebuilt.
+    """
+
+    slug: str
+    student: str
+    notebook: NotebookNode
+
+    @property
+    def key(self) -> str:
+        """A short name for all that decides the grades."""
+        cells = [[cell.cell_type, _grade_id(cell), cell.source] for cell in self.notebook.cells]
+        parts = [self.slug, self.student, record_of(self.notebook), cells, grader_version()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _grade_id(cell: NotebookNode) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+
+
+@functools.cache
+def grader_version() -> str:
+    """A short name for the code that grades; any change of it changes it."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Store:
+    """Graded notebooks of an assignment, one for each learner and notebook.
+
+    Args:
+        course: the course's folder.
+        slug: name of the assignment.
+    """
+
+    def __init__(self, course: Path, slug: str) -> None:
+        self._folder = course / FOLDER / slug
+
+    def load(self, task: Task) -> NotebookNode | None:
+        """The graded notebook if this hand-in was graded by this grader already."""
+        path = self._path(task)
+        return nbformat.read(path, as_version=4) if path.is_file() else None
+
+    def save(self, task: Task, graded: NotebookNode) -> None:
+        """Keep a graded notebook in place of what the learner handed in before."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(task)
+        write_text(path, nbformat.writes(graded))
+        whose = path.name.rpartition("-")[0]
+        for other in self._folder.iterdir():
+            if other.name.rpartition("-")[0] == whose and other != path:
+                other.unlink()
+
+    def _path(self, task: Task) -> Path:
+        # a learner's name may be as long as a file's name can be
+        whose = hashlib.sha256(task.student.encode()).hexdigest()[:16]
+        return self._folder / f"{whose}-{task.key}.ipynb"
+
+
+def grade_all(tasks: Sequence[Task], store: Store, workers: int, hidden: tuple[Path, ...] = ()) -> None:
+    """Grade hand-ins, several at a time, and keep each as soon as it is graded.
+
+    Args:
+        tasks: what to grade; what ``store`` has already is left out.
+        store: gets the graded notebooks.
+        workers: how many are graded at the same time.
+        hidden: folders that must not be visible behind the wall.
+
+    Raises:
+        CourseError: nothing can be graded here, whoever hands in.
+    """
+    missing = [task for task in tasks if store.load(task) is None]
+    refused = 0
+    with tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc="grading", unit="hand-in") as bar:
+        for task, graded in _in_parallel(missing, workers, hidden):
+            store.save(task, graded)
+            refused += was_refused(graded)
+            bar.set_postfix_str(f"{refused} without grades" if refused else "", refresh=False)
+            bar.update()
+
+
+def _in_parallel(
+    tasks: Sequence[Task], workers: int, hidden: tuple[Path, ...]
+) -> Iterator[tuple[Task, NotebookNode]]:
+    waiting = list(reversed(tasks))
+    running: list[tuple[Task, Grading]] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                task = waiting.pop()
+                running.append((task, Grading(task.notebook, task.slug, task.student, hidden)))
+            seconds = max(0.0, min(grading.deadline for _, grading in running) - time.monotonic())
+            ready = wait([grading.receiver for _, grading in running], seconds)
+            for pair in [*running]:
+                if pair[1].receiver in ready or pair[1].deadline <= time.monotonic():
+                    running.remove(pair)
+                    yield pair[0], pair[1].finish()
+    finally:  # stopped in the middle: nobody goes on behind our back
+        for _, grading in running:
+            grading.stop()
+
+
+def default_workers() -> int:
+    """One for each processor that this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,86 @@
+"""Whether this machine can grade, asked before a class hands in and not at midnight."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from autograder.assignments import RELEASED
+from autograder.target import Call, Value
+from autograder.wall import WalledKernel, WallError, require_wall
+from autograder.wall.kernel import FOLDERS
+from autograder.wall.limits import Limits
+
+ROOM = 2**30  # bytes: hand-ins, their figures and pages
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that grading needs.
+
+    Attributes:
+        what: its name.
+        good: whether it is there.
+        said: what was found, and the remedy if it is not good.
+    """
+
+    what: str
+    good: bool
+    said: str
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, each finding as soon as it is known; a kernel is started behind the wall."""
+    yield _nbgrader()
+    yield _memory()
+    yield _room()
+    try:
+        bwrap = require_wall()
+    except WallError as error:
+        yield Finding("wall", False, str(error))
+        return
+    who = "root, who becomes another user for each hand-in" if os.geteuid() == 0 else "an ordinary user"
+    yield Finding("wall", True, f"{bwrap}, started by {who}")
+    yield _kernel()
+
+
+def _nbgrader() -> Finding:
+    if importlib.util.find_spec("nbgrader") is None:
+        return Finding("nbgrader", False, "not installed; pip install 'vae-course[grade]'")
+    return Finding("nbgrader", True, "installed")
+
+
+def _memory() -> Finding:
+    wanted, there = Limits().memory_bytes, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    said = f"{there / 2**30:.1f} GiB; a hand-in may use {wanted / 2**30:.0f}"
+    if there < wanted:
+        said += ": one that does slows or stops this machine; grade on a larger one"
+    return Finding("memory", there >= wanted, said)
+
+
+def _room() -> Finding:
+    there = shutil.disk_usage(FOLDERS).free
+    said = f"{there / 2**30:.1f} GiB free in {FOLDERS}"
+    if there < ROOM:
+        said += f"; free at least {ROOM / 2**30:.0f}"
+    return Finding("disk", there >= ROOM, said)
+
+
+def _kernel() -> Finding:
+    started = time.perf_counter()
+    try:
+        with WalledKernel(RELEASED[0].number) as kernel:
+            kernel.run("import torch\ndef double(x): return 2 * x")
+            reply = kernel.call("double", Call((torch.ones(2),)))
+            gone = kernel.gone
+    except WallError as error:
+        return Finding("kernel", False, str(error))
+    if not (isinstance(reply, Value) and torch.equal(reply.result, torch.full((2,), 2.0))):
+        return Finding("kernel", False, f"no right answer came through the wall: {gone or reply}")
+    return Finding("kernel", True, f"started, asked and stopped in {time.perf_counter() - started:.1f} s")

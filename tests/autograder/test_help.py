@@ -1,0 +1,137 @@
+"""Hints for those who are stuck, and the tools of those who keep the checks and the machine."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder import check
+from autograder.assignments import ASSIGNMENTS
+from autograder.checking import Check, Misconception
+from autograder.checks import checks_of
+from autograder.cli import main
+from autograder.doctor import examine
+from autograder.hints import HINTS, LEVELS
+from autograder.validate import kill_matrix, validate
+from autograder.wall import WallError
+from vae_ref.errors import CourseError
+
+KL = checks_of("02_bound")["kl_divergence"]
+
+
+def kl_divergence(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).mean(1)
+
+
+# ---- hints ----------------------------------------------------------------------------------------------------------
+
+
+def test_everything_to_write_has_three_different_hints() -> None:
+    asked = [name for assignment in ASSIGNMENTS for name in assignment.points_of]
+    assert sorted(HINTS) == sorted(asked)
+    for name, hints in HINTS.items():
+        assert len(set(hints)) == LEVELS == 3, name
+        assert all(20 < len(hint) < 260 and hint[-1] in ".?" for hint in hints), name
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_no_hint_is_code_that_runs(name: str) -> None:
+    for hint in HINTS[name]:
+        for sentence in hint.split(". "):
+            with pytest.raises(SyntaxError):
+                ast.parse(sentence)
+
+
+def test_a_hint_is_shown_when_asked_for_and_the_next_one_is_offered() -> None:
+    assert "Stuck? check(kl_divergence, hint=1)" in repr(check(kl_divergence))
+    second = check(kl_divergence, hint=2)
+    assert f"Hint 2 of 3: {HINTS['kl_divergence'][1]}" in repr(second)
+    assert HINTS["kl_divergence"][0] not in repr(second) and "More? check(kl_divergence, hint=3)" in repr(
+        second
+    )
+    assert "Hint 2 of 3" in second._repr_html_()
+    assert "More?" not in repr(check(kl_divergence, hint=3))
+
+
+def test_who_is_right_gets_no_hint_and_others_no_fourth() -> None:
+    right = KL.equivalents[0]
+    kl_divergence = right
+    assert "Hint" not in repr(check(kl_divergence, hint=1))
+    for hint in (4, -1, "2"):
+        with pytest.raises(CourseError, match="hint must be 1 to 3, or 0 for none, got"):
+            check(kl_divergence, hint=hint)
+
+
+# ---- validate -------------------------------------------------------------------------------------------------------
+
+
+def test_a_validation_finds_nothing_wrong_with_a_good_check(capsys) -> None:
+    report = validate([KL], seeds=(0,))
+    assert report.good and len(report.killed) == len(KL.misconceptions)
+    assert all(row.named_right for row in report.killed)
+    text = kill_matrix(report)
+    assert "## 02_bound: `kl_divergence`" in text and "| kl-wrong-sign | value | yes |" in text
+    assert f"{len(report.killed)} of {len(report.killed)} mistakes found" in text
+
+
+def broken(**changes) -> Check:
+    return replace(KL, **changes)
+
+
+def test_a_validation_names_what_is_wrong_with_a_bad_one() -> None:
+    right, wrong = KL.equivalents[0], KL.misconceptions[0]
+    survivor = Misconception("kl-not-wrong-at-all", "it is right.", "kl-closed-form", right)
+    twin = replace(wrong, name="kl-twin")
+    report = validate(
+        [broken(misconceptions=(survivor, wrong, twin), equivalents=(right, wrong.variant))], (0, 1)
+    )
+    assert not report.good
+    text = kill_matrix(report)
+    assert "| kl-not-wrong-at-all | **not with the seeds 0, 1** | no |" in text
+    assert f"| kl-twin | value | also {wrong.name} |" in text
+    assert "- `kl_divergence`, equivalent 1, seed 0: With" in text
+    assert "2 of 3 mistakes found, 0 named right; 1 of 2 right answers failed." in text
+
+
+def test_the_command_refuses_what_it_does_not_know(capsys) -> None:
+    assert main(["validate", "12_moon"]) == 2
+    assert "there is no assignment named '12_moon'; there is 02_bound" in capsys.readouterr().err
+
+
+# ---- doctor ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("wall")
+def test_a_machine_that_can_grade_is_told_so(capsys) -> None:
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "✗" not in said and "✓ kernel: started, asked and stopped in" in said
+
+
+def test_a_machine_without_a_wall_is_told_what_to_install(monkeypatch, capsys) -> None:
+    def no_wall() -> str:
+        raise WallError("bubblewrap (bwrap) is not installed: install it and grade again")
+
+    monkeypatch.setattr("autograder.doctor.require_wall", no_wall)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "✗ wall: bubblewrap (bwrap) is not installed: install it" in said and "kernel" not in said
+
+
+def test_too_little_memory_and_room_are_said(monkeypatch) -> None:
+    monkeypatch.setattr(
+        "autograder.doctor.os.sysconf", lambda name: 2**15
+    )  # pages of 32 KiB, as many of them
+    monkeypatch.setattr(
+        "autograder.doctor.shutil.disk_usage", lambda path: type("Usage", (), {"free": 2**20})
+    )
+    monkeypatch.setattr("autograder.doctor.require_wall", lambda: (_ for _ in ()).throw(WallError("no")))
+    found = {finding.what: finding for finding in examine()}
+    assert not found["memory"].good and "grade on a larger one" in found["memory"].said
+    assert not found["disk"].good and "free at least 1" in found["disk"].said
+    assert Path("/tmp").as_posix() in found["disk"].said
