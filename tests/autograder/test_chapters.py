@@ -1,0 +1,37 @@
+"""The reference of each chapter, handed in as a learner would: right behind the wall, with points for everything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder.assignments import ASSIGNMENTS, Assignment
+from autograder.checking import judge
+from autograder.checks import checks_of
+from autograder.wall import WalledKernel
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
+
+FILES = {"tighter": ("tighter/bits.py", "tighter/likelihoods.py", "tighter/importance.py")}
+OWN_IMPORT = r"^from vae_ref\.{name}[\w.]* import (\([^)]*\)|[^\n]*)\n"
+
+
+def as_one_cell(repository: Path, assignment: Assignment) -> str:
+    """The chapter's files one after the other, without what they import from each other: that is hidden inside."""
+    files = FILES.get(assignment.name, (f"{assignment.name}.py",))
+    text = "\n".join((repository / "vae_ref" / file).read_text(encoding="utf-8") for file in files)
+    text = re.sub(OWN_IMPORT.format(name=assignment.name), "", text, flags=re.MULTILINE)
+    future = "from __future__ import annotations\n"
+    return future + text.replace(future, "")
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.slug)
+def test_the_reference_is_right_behind_the_wall(repository: Path, assignment: Assignment) -> None:
+    with WalledKernel(assignment.number) as kernel:
+        run = kernel.run(as_one_cell(repository, assignment))
+        assert not run.reason, run.reason
+        for name, check in checks_of(assignment.slug).items():
+            verdict = judge(check, kernel, assignment.points_of[name], seed=7)
+            assert verdict.passed, (name, [f.problem for f in verdict.findings if not f.passed])
