@@ -60,8 +60,8 @@ class Misconception:
     """A wrong variant that people really write."""
 
     name: str
-    sentence: str  # follows "Recognised: "
     section: str  # label of the book's section that explains it
+    sentence: str  # follows "Recognised: "
     variant: Callable[..., Any]
 
 
@@ -75,7 +75,7 @@ class Check:
     name: str
     asks: str
     section: str
-    oracle: Callable[..., torch.Tensor]
+    oracle: Callable[..., torch.Tensor] | None  # None where every part judges by ``holds`` alone
     parts: tuple[Part, ...]
     misconceptions: tuple[Misconception, ...]
     equivalents: tuple[Callable[..., Any], ...]
@@ -147,7 +147,7 @@ def _judge(
     target: Target,
     points: int,
     seed: int,
-    oracle: Callable[..., Expected],
+    oracle: Callable[..., Expected] | None,
     stand_ins: Mapping[str, StandIn],
 ) -> Verdict:
     exams = [_Exam(part, part.probes(_generator(seed, part)), []) for part in check.parts]
@@ -196,7 +196,7 @@ def _generator(seed: int, part: Part) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1009 + sum(part.name.encode()))
 
 
-def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected]) -> Finding:
+def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected] | None) -> Finding:
     part, probes, replies = exam.part, exam.probes, exam.replies
     for reply in replies:
         if isinstance(reply, Failure):
@@ -207,6 +207,7 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected]) -> Find
         return Finding(part.name, part.weight, not problem, problem)
     if part.summary is not None:
         results = [part.summary(result) for result in results]
+    assert oracle is not None, f"{check.name} has a part without ``holds`` and no oracle to compare with"
     for probe, result in zip(probes, results, strict=True):
         expected, tolerance = _expected(check.name, probe, oracle)
         gradients = probe.call.cotangent is not None

@@ -16,14 +16,13 @@ from torch.distributions import Normal
 
 from autograder import props
 from autograder.checking import Check, Misconception, Part, Probe, Step
-from autograder.comparing import difference, kind
+from autograder.comparing import STANDARD_ERRORS, difference, kind
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import sampling
 
 NUM_ROWS = 8192
 NUM_SAMPLES = 20_000
-STANDARD_ERRORS = 6.5
 FLOOR = 1e-5  # of every tolerance: float32 sums
 
 
@@ -303,8 +302,7 @@ def _edges_of_estimates_hold(results: list[Any], probes: list[Probe]) -> str:
 # fmt: off
 
 
-def _m(name: str, section: str, sentence: str, variant: Callable[..., Any]) -> Misconception:
-    return Misconception(name, sentence, section, variant)
+_m = Misconception
 
 
 def _eps(mu: Tensor, generator: Generator | None) -> Tensor:

@@ -261,8 +261,7 @@ def _epochs(g: Generator) -> list[Probe]:
 # fmt: off
 
 
-def _m(name: str, section: str, sentence: str, variant: Callable[..., Any]) -> Misconception:
-    return Misconception(name, sentence, section, variant)
+_m = Misconception
 
 
 KL_WEIGHT = Check(

@@ -17,14 +17,13 @@ from torch import Generator, Tensor
 
 from autograder import props
 from autograder.checking import Check, Misconception, Part, Probe, Step
-from autograder.comparing import difference, kind
+from autograder.comparing import STANDARD_ERRORS, difference, kind
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import generation
 from vae_ref.sampling import reparameterize
 
 NUM_IMAGES = 8192
-STANDARD_ERRORS = 6.5
 FLOOR = 1e-4  # of every tolerance: codes are read back from float32 pixels
 SIZE = 8  # side of most images
 IMAGES = (3, SIZE, SIZE)
@@ -348,8 +347,7 @@ def _interpolate_ends(g: Generator) -> list[Probe]:
 # fmt: off
 
 
-def _m(name: str, section: str, sentence: str, variant: Callable[..., Any]) -> Misconception:
-    return Misconception(name, sentence, section, variant)
+_m = Misconception
 
 
 def _sampled(model: Any, x: Tensor) -> Tensor:

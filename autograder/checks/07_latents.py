@@ -294,8 +294,7 @@ def _active_edges(g: Generator) -> list[Probe]:
 # fmt: off
 
 
-def _m(name: str, section: str, sentence: str, variant: Callable[..., Any]) -> Misconception:
-    return Misconception(name, sentence, section, variant)
+_m = Misconception
 
 
 def _encode_like(

@@ -25,13 +25,12 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 
 from autograder import props
 from autograder.checking import Check, Misconception, Part, Probe, Step
-from autograder.comparing import difference, kind
+from autograder.comparing import STANDARD_ERRORS, difference, kind
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import bound, tighter
 
 LOG_2PI = math.log(2 * math.pi)
-STANDARD_ERRORS = 6.5
 FLOOR = 1e-3  # of the tolerance of a statistic: sums of float32 log densities
 NUM_SAMPLES = 16
 NUM_COPIES = 256  # of each image
@@ -411,8 +410,7 @@ def _colour_gradient(g: Generator) -> list[Probe]:
 # fmt: off
 
 
-def _m(name: str, section: str, sentence: str, variant: Callable[..., Any]) -> Misconception:
-    return Misconception(name, sentence, section, variant)
+_m = Misconception
 
 
 def _drawn(std: Callable[[Tensor], Tensor], *axes: int) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:

@@ -84,7 +84,7 @@ def broken(**changes) -> Check:
 
 def test_a_validation_names_what_is_wrong_with_a_bad_one() -> None:
     right, wrong = KL.equivalents[0], KL.misconceptions[0]
-    survivor = Misconception("kl-not-wrong-at-all", "it is right.", "kl-closed-form", right)
+    survivor = Misconception("kl-not-wrong-at-all", "kl-closed-form", "it is right.", right)
     twin = replace(wrong, name="kl-twin")
     report = validate(
         [broken(misconceptions=(survivor, wrong, twin), equivalents=(right, wrong.variant))], (0, 1)
