@@ -186,16 +186,15 @@ def _encoder_gradients_hold(results: list[Any], _: list[Probe]) -> str:
 
 
 def _encoder_inputs(g: Generator) -> list[Probe]:
-    z, seed = torch.randn(2, 3, generator=g), _number(g)
-    # a picture that stays on the far side, looked at before and after
-    tiny = (Step("props.Tiny", Call((3, 64, seed), keep="tiny")), Step("tiny.decode", Call((z,), keep="x")))
+    # pictures that stay on the far side, looked at before and after
+    pictures = Step("props.itself", Call((torch.rand(2, 3, 64, 64, generator=g),), keep="x"))
     call = Step("net", Call((Handle("x"),), keep="codes"))
     return [
         Probe(
             Call(),
             "",
             on="x.clone",
-            before=(*_made("Encoder", 4), *tiny),
+            before=(*_made("Encoder", 4), pictures),
             after=(call, Step("x.clone", Call())),
         )
     ]

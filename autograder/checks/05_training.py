@@ -1,6 +1,6 @@
 """Checks of assignment 05, training.
 
-Nothing here is left to chance: the models draw the same noise in every call (``props.Predictable``) and the optimizer
+Nothing here is left to chance: the models draw the same noise in every call (``toys.Predictable``) and the optimizer
 is plain gradient descent, so that the change of a weight is its gradient times the learning rate. The oracle takes no
 step of the usual kind: it differentiates the bound of ``torch.distributions`` in double precision and moves the weights
 by hand. All results must agree to a part in 10,000, and a right answer is off by float32 rounding alone; no check can
@@ -20,7 +20,7 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as exact_kl
 from torch.nn import functional as F
 
-from autograder import props
+from autograder import toys
 from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.comparing import difference
 from autograder.target import Call
@@ -102,7 +102,7 @@ def _images(g: Generator, count: int) -> Tensor:
 
 def _model(g: Generator, latent_dim: int) -> tuple[Step, ...]:
     call = Call((latent_dim, SIZE, _number(g, 0, 2**30)), keep="model")
-    return (Step("props.Predictable", call),)
+    return (Step("toys.Predictable", call),)
 
 
 def _optimizer(g: Generator) -> tuple[Step, ...]:
@@ -169,7 +169,7 @@ def _weights_after_steps(g: Generator) -> list[Probe]:
 
 def _weights_moved(results: list[Any], probes: list[Probe]) -> str:
     # only in the first probe is the model still as it was made
-    made = props.Predictable(*probes[0].before[0].call.args).weights()
+    made = toys.Predictable(*probes[0].before[0].call.args).weights()
     if difference(results[0][1], {name: weight.detach() for name, weight in made.items()}) is None:
         return "The weights did not move: the optimizer steps along gradients, which have to be there when it does."
     return ""

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder import props
+from autograder import toys
 from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.comparing import STANDARD_ERRORS, difference, kind
 from autograder.target import Call
@@ -34,7 +34,7 @@ def _integer(g: Generator) -> int:
 
 
 def _tiny(latent_dim: int, seed: int, size: int = SIZE) -> tuple[Step, ...]:
-    return (Step("props.Tiny", Call((latent_dim, size, seed), keep="model")),)
+    return (Step("toys.Tiny", Call((latent_dim, size, seed), keep="model")),)
 
 
 def _means(model: Any, x: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def _generate_value(g: Generator) -> list[Probe]:
             Call((Handle("model"), NUM_IMAGES), {"generator": Seed(_integer(g))}),
             f"codes read back from {NUM_IMAGES} images (means of z, z² and cos 2z)",
             tolerance.repeat(latent_dim, 1),
-            before=(Step("props.Readable", Call((latent_dim, _integer(g)), keep="model")),),
+            before=(Step("toys.Readable", Call((latent_dim, _integer(g)), keep="model")),),
         )
         for latent_dim in (3, 5)
     ]
@@ -132,7 +132,7 @@ def _are_pictures(results: list[Any], probes: list[Probe]) -> str:
 
 
 def _generate_noise(g: Generator) -> list[Probe]:
-    before = (Step("props.Readable", Call((4, _integer(g)), keep="model")),)
+    before = (Step("toys.Readable", Call((4, _integer(g)), keep="model")),)
     seed = _integer(g)
     seeds = ({"generator": Seed(s)} for s in (seed, seed, seed ^ 1))
     return [Probe(Call((Handle("model"), 3), kwargs), "", before=before) for kwargs in (*seeds, None, None)]
@@ -155,7 +155,7 @@ def _generate_edges(g: Generator) -> list[Probe]:
         Probe(
             Call((Handle("model"), count), kwargs),
             "",
-            before=(Step("props.Readable", Call((latent_dim, _integer(g)), keep="model")),),
+            before=(Step("toys.Readable", Call((latent_dim, _integer(g)), keep="model")),),
         )
         for count, latent_dim, kwargs in ((1, 4, {"generator": Seed(3)}), (1, 3, None), (5, 1, None))
     ]
@@ -308,7 +308,7 @@ def _two_images(g: Generator, latent_dim: int) -> tuple[tuple[Step, ...], Tensor
     while True:
         seed = _integer(g)
         x = torch.rand(2, *IMAGES, generator=g)
-        a, b = _means(props.Tiny(latent_dim, SIZE, seed), x)
+        a, b = _means(toys.Tiny(latent_dim, SIZE, seed), x)
         if abs(float(torch.cosine_similarity(a, b, dim=0))) < 0.6:
             # the code is linear in x − ½: the longer one is shortened
             scale = torch.stack([b.norm() / a.norm(), a.norm() / b.norm()]).clamp(max=1).float()

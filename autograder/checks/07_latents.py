@@ -33,7 +33,7 @@ def _itself(result: Any) -> Any:
 
 
 def _tiny(g: Generator, latent_dim: int, size: int = SIZE) -> Step:
-    return Step("props.Tiny", Call((latent_dim, size, _integer(g)), keep="model"))
+    return Step("toys.Tiny", Call((latent_dim, size, _integer(g)), keep="model"))
 
 
 # ---- encode_dataset -------------------------------------------------------------------------------------------------

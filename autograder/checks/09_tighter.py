@@ -23,7 +23,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 
-from autograder import props
+from autograder import toys
 from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.comparing import STANDARD_ERRORS, difference, kind
 from autograder.target import Call
@@ -61,7 +61,7 @@ def _call(
     prop: str, arguments: tuple[Any, ...], call: Call, label: str, tolerance: Tensor | None = None
 ) -> Probe:
     """A call whose first argument, the model, is made just before it."""
-    before = (Step(f"props.{prop}", Call(arguments, keep="model")),)
+    before = (Step(f"toys.{prop}", Call(arguments, keep="model")),)
     return Probe(call, label, tolerance, before=before)
 
 
@@ -100,7 +100,7 @@ def _weights_exact(g: Generator) -> list[Probe]:
 
 def _weights_evidence(g: Generator) -> list[Probe]:
     seed, candidates = _whole(g), torch.rand(16, 3, 4, 4, generator=g)
-    _, variance, largest = _integrals(props.Tiny(1, 4, seed, 0.5), candidates)
+    _, variance, largest = _integrals(toys.Tiny(1, 4, seed, 0.5), candidates)
     best = variance.argsort()[:2]  # images that this encoder codes well, so that their weights vary little
     # P(|mean − 1| > t) ≤ 2 exp(−n t² / (2 (variance + largest t / 3))) for weights divided by their mean
     linear = BERNSTEIN * largest[best] / 3
@@ -112,7 +112,7 @@ def _weights_evidence(g: Generator) -> list[Probe]:
     return [*_weights_exact(g), nonlinear]
 
 
-def _integrals(model: props.Tiny, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _integrals(model: toys.Tiny, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """log p(x), and of w / p(x) the variance and the largest value, (B,) each, for one latent.
 
     Nothing is drawn further than 8 standard deviations from the encoder's mean, so nothing is added up there.
@@ -141,7 +141,7 @@ def _integrals(model: props.Tiny, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _weights_oracle(model: Any, x: Tensor, num_samples: int, generator: Any = None) -> Tensor:
     """What is known of the weights under each model: their summary, or all of them."""
-    if not isinstance(model, props.LinearGaussian):
+    if not isinstance(model, toys.LinearGaussian):
         return _integrals(model, x[::NUM_COPIES])[0]
     weight, sigma = model.to_pixels.detach().double(), model.sigma.double()
     covariance = weight @ weight.T + sigma**2 * torch.eye(len(weight), dtype=torch.float64)

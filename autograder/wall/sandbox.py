@@ -12,6 +12,7 @@ from pathlib import Path
 import autograder
 import vae_ref
 from autograder.assignments import CHAPTERS
+from autograder.toys import FIRST_CHAPTER
 from vae_ref.errors import CourseError
 
 # modules of the reference that belong to no chapter and hold no answers
@@ -155,11 +156,12 @@ def _course_files(chapter: int) -> list[str]:
     for path in visible:
         if path.exists():
             args += ["--ro-bind", str(path), f"/course/vae_ref/{path.name}"]
+    inside = ["wire.py", "props.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
     for source, name in (
         (INSIDE / "start.py", "start.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
-        *((grader / name, f"autograder/{name}") for name in ("wire.py", "props.py", "target.py")),
+        *((grader / name, f"autograder/{name}") for name in inside),
     ):
         args += ["--ro-bind", str(source), f"/course/{name}"]
     return args

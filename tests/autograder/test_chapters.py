@@ -10,6 +10,7 @@ import pytest
 from autograder.assignments import ASSIGNMENTS, Assignment
 from autograder.checking import judge
 from autograder.checks import checks_of
+from autograder.target import Call, Value
 from autograder.wall import WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
@@ -35,3 +36,21 @@ def test_the_reference_is_right_behind_the_wall(repository: Path, assignment: As
         for name, check in checks_of(assignment.slug).items():
             verdict = judge(check, kernel, assignment.points_of[name], seed=7)
             assert verdict.passed, (name, [f.problem for f in verdict.findings if not f.passed])
+
+
+AS_ANSWER = """
+from autograder.toys import Tiny
+class VAE(Tiny):
+    def __init__(self, latent_dim):
+        super().__init__(latent_dim, 64, 0)
+"""
+
+
+def test_the_models_that_checks_hand_out_are_no_answers() -> None:
+    with WalledKernel(4) as kernel:
+        kernel.run(AS_ANSWER)
+        verdict = judge(checks_of("04_networks")["VAE"], kernel, 7, seed=7)
+        assert verdict.score == 0 and verdict.findings[0].problem == "VAE is not defined."
+    with WalledKernel(5) as kernel:
+        assert not kernel.run(AS_ANSWER).reason
+        assert isinstance(kernel.call("VAE", Call((3,), keep="model")), Value)
