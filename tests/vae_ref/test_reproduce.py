@@ -1,6 +1,7 @@
 """Reproduction: stages that are done stay done, changed ones start afresh, and a killed one goes on exactly."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -151,6 +152,13 @@ def test_the_command_from_nothing_to_the_page(tmp_path: Path, monkeypatch) -> No
     for heading in ("Models side by side", "Rate and distortion", "Likelihoods", "Latent map"):
         assert f">{heading}</h2>" in text
     numbers = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    table = text[text.index(">Models side by side</h2>") :]
+    heads, first = re.findall(r"<tr>(.*?)</tr>", table)[:2]
+    row = dict(zip(re.findall(r'col">(.*?)<', heads), re.findall(r"<t[hd][^>]*>(.*?)<", first), strict=True))
+    assert row["bits/dim"] == f"{numbers['bits_per_dim']:.3f}" and row["code"] in (
+        "in use",
+        "ignored: broken",
+    )
     assert numbers["bits_per_dim"] == numbers["stages"]["vae-evaluation"]["bits_per_dim"]
     markers = {path: path.stat().st_mtime_ns for path in tmp_path.rglob(DONE)}
     assert len(markers) == len(plan("paper"))
