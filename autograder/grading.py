@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import time
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -13,8 +15,8 @@ from nbformat import NotebookNode
 from autograder.assignments import assignment_named
 from autograder.checking import Verdict, judge
 from autograder.checks import checks_of
-from autograder.intake import record_of
-from autograder.verdict import as_html
+from autograder.intake import RECORD, record_of
+from autograder.verdict import as_html, as_record
 from autograder.wall import Limits, WalledKernel
 from vae_ref.errors import CourseError
 
@@ -29,7 +31,8 @@ def grade_notebook(
     """Run and check a notebook that intake rebuilt, and write the outputs into its cells.
 
     Args:
-        notebook: changed in place; a check's cell gets one result whose text is its points, as nbgrader reads them.
+        notebook: changed in place; a check's cell gets one result whose text is its points, as nbgrader reads them, and
+            the metadata get the record of the verdicts (see :func:`verdict_record`).
         slug: name of the assignment.
         student: whose it is; only the seed of the cases depends on it.
         limits: what it may use.
@@ -44,7 +47,7 @@ def grade_notebook(
         fill_in_reason(notebook, refused)
         return []
     checks = checks_of(slug)
-    verdicts = []
+    verdicts, stopped, started = [], [], time.monotonic()
     with WalledKernel(assignment.number, limits, hidden) as kernel:
         for cell in notebook.cells:
             if cell.cell_type != "code":
@@ -54,6 +57,7 @@ def grade_notebook(
                 run = kernel.run(cell.source)
                 cell.outputs = run.outputs
                 if run.reason:
+                    stopped.append(run.reason)
                     cell.outputs.append(
                         nbformat.v4.new_output("stream", name="stdout", text=f"[{run.reason}]")
                     )
@@ -65,11 +69,35 @@ def grade_notebook(
             verdict = judge(checks[name], kernel, assignment.points_of[name], _seed(slug, student, name))
             cell.outputs = [_result(verdict.score, as_html(verdict))]
             verdicts.append(verdict)
+    notebook.metadata[RECORD] |= {
+        "verdicts": [as_record(verdict) for verdict in verdicts],
+        "stopped": list(dict.fromkeys(stopped)),
+        "seconds": round(time.monotonic() - started, 2),
+    }
     return verdicts
 
 
+def verdict_record(graded: NotebookNode) -> dict[str, Any]:
+    """What grading a notebook found, for programs.
+
+    Returns:
+        ``refused`` and ``notes`` of the intake, ``verdicts`` (see :func:`autograder.verdict.as_record`), ``stopped``
+        (why cells were ended) and ``seconds`` that it took; the last three are empty where nothing was graded.
+    """
+    refused, notes = record_of(graded)
+    found = graded.metadata.get(RECORD, {})
+    return {
+        "refused": refused,
+        "notes": notes,
+        "verdicts": [dict(verdict) for verdict in found.get("verdicts", [])],
+        "stopped": [str(reason) for reason in found.get("stopped", [])],
+        "seconds": float(found.get("seconds", 0.0)),
+    }
+
+
 def fill_in_reason(notebook: NotebookNode, reason: str) -> NotebookNode:
-    """Give every check 0 points and ``reason``; changes and returns ``notebook``."""
+    """Give every check 0 points and ``reason``, also in the record; changes and returns ``notebook``."""
+    notebook.metadata.setdefault(RECORD, {})["refused"] = reason
     for cell in notebook.cells:
         if _check_of(cell):
             cell.outputs = [_result(0, f"<div><b>Not graded:</b> {escape(reason)}.</div>")]
@@ -78,12 +106,7 @@ def fill_in_reason(notebook: NotebookNode, reason: str) -> NotebookNode:
 
 def was_refused(graded: NotebookNode) -> bool:
     """Whether a graded notebook has a reason in place of verdicts."""
-    return any(
-        "<b>Not graded:</b>" in output.get("data", {}).get("text/html", "")
-        for cell in graded.cells
-        if _check_of(cell)
-        for output in cell.outputs
-    )
+    return bool(record_of(graded)[0])
 
 
 def _check_of(cell: NotebookNode) -> str:

@@ -192,6 +192,7 @@ class Judge(NbGraderPreprocessor):
         for cell, done in zip(nb.cells, graded.cells, strict=True):  # the rest of a cell is nbgrader's
             if cell.cell_type == "code":
                 cell.outputs = done.outputs
+        nb.metadata.update(graded.metadata)
         return nb, resources
 
 

@@ -62,6 +62,7 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
         "passed": verdict.passed,
         "score": verdict.score,
         "points": verdict.points,
+        "parts": {finding.part: finding.passed for finding in verdict.findings},
         "misconceptions": [mistake.name for mistake in verdict.mistakes],
         "message": " ".join([headline(verdict) + ".", *_advice(verdict)]),
     }
