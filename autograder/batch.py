@@ -6,12 +6,13 @@ batch that was stopped goes on where it was, and a hand-in is graded again only 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -95,31 +96,48 @@ class Store:
         return self._folder / f"{whose}-{task.key}.ipynb"
 
 
-def grade_all(tasks: Sequence[Task], store: Store, workers: int, hidden: tuple[Path, ...] = ()) -> None:
+# Grades tasks, in any order and wherever it likes, and yields each with its graded notebook as soon as that is there.
+# Closing the iterator ends what is still being graded. Here on_this_machine makes one, autograder.cluster another.
+Executor = Callable[[Sequence[Task]], Generator[tuple[Task, NotebookNode], None, None]]
+
+
+def grade_all(tasks: Sequence[Task], store: Store, executor: Executor) -> None:
     """Grade hand-ins, several at a time, and keep each as soon as it is graded.
 
     Args:
         tasks: what to grade; what ``store`` has already is left out.
         store: gets the graded notebooks.
-        workers: how many are graded at the same time.
-        hidden: folders that must not be visible behind the wall.
+        executor: grades them.
 
     Raises:
         CourseError: nothing can be graded here, whoever hands in.
     """
     missing = [task for task in tasks if store.load(task) is None]
     refused = 0
-    with tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc="grading", unit="hand-in") as bar:
-        for task, graded in _in_parallel(missing, workers, hidden):
+    with (
+        contextlib.closing(executor(missing)) as results,
+        tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc="grading", unit="hand-in") as bar,
+    ):
+        for task, graded in results:
             store.save(task, graded)
             refused += was_refused(graded)
             bar.set_postfix_str(f"{refused} without grades" if refused else "", refresh=False)
             bar.update()
 
 
+def on_this_machine(workers: int, hidden: tuple[Path, ...] = ()) -> Executor:
+    """Grades in processes of this machine.
+
+    Args:
+        workers: how many hand-ins are graded at the same time.
+        hidden: folders that must not be visible behind the wall.
+    """
+    return functools.partial(_in_parallel, workers=workers, hidden=hidden)
+
+
 def _in_parallel(
     tasks: Sequence[Task], workers: int, hidden: tuple[Path, ...]
-) -> Iterator[tuple[Task, NotebookNode]]:
+) -> Generator[tuple[Task, NotebookNode], None, None]:
     waiting = list(reversed(tasks))
     running: list[tuple[Task, Grading]] = []
     try:

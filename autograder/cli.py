@@ -165,13 +165,13 @@ def _sample_class(args: argparse.Namespace) -> int:
 
 def _grade(args: argparse.Namespace) -> int:
     _need_nbgrader()
-    from autograder.batch import default_workers
+    from autograder.batch import default_workers, on_this_machine
     from autograder.nbgrader_plugins import grade_assignment
 
     workers = default_workers() if args.workers is None else args.workers
     if workers < 1:
         raise CourseError(f"--workers must be at least 1, got {workers}")
-    print(grade_assignment(args.course, args.assignment, workers))
+    print(grade_assignment(args.course, args.assignment, on_this_machine(workers, (args.course.resolve(),))))
     return 0
 
 

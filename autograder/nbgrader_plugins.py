@@ -31,7 +31,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from autograder.apart import Grading
-from autograder.batch import Store, Task, grade_all
+from autograder.batch import Executor, Store, Task, grade_all
 from autograder.gradebook import require_gradebook
 from autograder.intake import Intake, hand_in_time, record_of, take_in
 from autograder.release import course_config
@@ -138,7 +138,7 @@ class BatchAutograde(Autograde):
     What is in the gradebook already is left as it is unless the hand-in or the grader has changed.
     """
 
-    workers = 1
+    executor: Executor
     unchanged = 0
     assignments: dict[str, list[str]]  # folder of each hand-in → its notebooks
 
@@ -151,8 +151,7 @@ class BatchAutograde(Autograde):
         self.unchanged = len(tasks) - len(self.assignments)
         self.force = True  # those that are left replace what was there
         wanted = [task for folder in self.assignments for task in tasks[folder]]
-        # nbgrader works in the course's folder, which nobody inside needs to see
-        grade_all(wanted, store, self.workers, (Path.cwd(),))
+        grade_all(wanted, store, self.executor)
         Judge.store = store
         try:
             with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
@@ -219,13 +218,13 @@ class RecordReasons(NbGraderPreprocessor):
         return nb, resources
 
 
-def grade_assignment(course: Path, slug: str, workers: int) -> str:
+def grade_assignment(course: Path, slug: str, executor: Executor) -> str:
     """Grade all hand-ins of an assignment that are new or have changed.
 
     Args:
         course: an nbgrader course.
         slug: name of the assignment.
-        workers: how many are graded at the same time.
+        executor: grades them; nobody behind its wall needs to see the course's folder.
 
     Returns:
         One line on what was done.
@@ -238,7 +237,7 @@ def grade_assignment(course: Path, slug: str, workers: int) -> str:
     app = BatchAutograde(
         coursedir=CourseDirectory(config=config, root=str(course), assignment_id=slug), config=config
     )
-    app.create_student, app.workers = True, workers
+    app.create_student, app.executor = True, executor
     app.log.setLevel(logging.ERROR)
     try:
         app.start()
