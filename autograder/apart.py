@@ -7,15 +7,13 @@ import multiprocessing
 import resource
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import nbformat
 import torch
 from nbformat import NotebookNode
 
 from autograder.grading import fill_in_reason, grade_notebook
-from autograder.wall import Limits
-from autograder.wall.kernel import FOLDERS, folder_prefix, remove_folder
+from autograder.wall import Place
 from vae_ref.errors import CourseError
 
 GRACE_SECONDS = 120.0  # beyond the submission's own time, for the judge's work
@@ -29,27 +27,26 @@ class Grading:
         notebook: what intake rebuilt.
         slug: name of the assignment.
         student: whose it is.
-        hidden: folders that must not be visible behind the wall.
+        place: where its cells run; it is used up.
 
     Attributes:
         receiver: becomes ready when there is an answer, or none will come.
         deadline: when waiting ends, by ``time.monotonic``.
     """
 
-    def __init__(
-        self, notebook: NotebookNode, slug: str, student: str, hidden: tuple[Path, ...] = ()
-    ) -> None:
+    def __init__(self, notebook: NotebookNode, slug: str, student: str, place: Place) -> None:
         self.notebook = notebook
+        self._place = place
         # A fork has all libraries loaded already. It is safe because this process only imports torch: its threads would
         # be missing in a child after the first large computation.
         context = multiprocessing.get_context("fork")
         self.receiver, sender = context.Pipe(duplex=False)
         self._child = context.Process(
-            target=_grade, args=(sender, notebook, slug, student, hidden), daemon=True
+            target=_grade, args=(sender, notebook, slug, student, place), daemon=True
         )
         self._child.start()
         sender.close()
-        self.deadline = time.monotonic() + Limits().total_seconds + GRACE_SECONDS
+        self.deadline = time.monotonic() + place.limits.total_seconds + GRACE_SECONDS
 
     def finish(self) -> NotebookNode:
         """Wait for the graded notebook; it has 0 points and the reason in each check if grading it went wrong.
@@ -75,20 +72,18 @@ class Grading:
         """End the process, whatever it was doing, and remove what it leaves."""
         self._child.kill()
         self._child.join()
-        for left in FOLDERS.glob(f"{folder_prefix(self._child.pid or 0)}*"):
-            remove_folder(left)
+        self._place.end()
+        self._place.folder.remove()
         self.receiver.close()
 
 
-def _grade(
-    sender: Connection, notebook: NotebookNode, slug: str, student: str, hidden: tuple[Path, ...]
-) -> None:
+def _grade(sender: Connection, notebook: NotebookNode, slug: str, student: str, place: Place) -> None:
     """Grade in the child and send a JSON answer."""
     torch.set_num_threads(1)  # several are graded at a time; threads of theirs would wait for each other
     # only the soft limit: processes behind the wall set their own below the hard one
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     try:
-        grade_notebook(notebook, slug, student, hidden=hidden)
+        grade_notebook(notebook, slug, student, place)
         answer = {"notebook": nbformat.writes(notebook)}
     except CourseError as error:
         answer = {"problem": str(error)}

@@ -22,8 +22,10 @@ from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 from autograder.apart import Grading
-from autograder.grading import was_refused
+from autograder.assignments import assignment_named
+from autograder.grading import fill_in_reason, was_refused
 from autograder.intake import record_of
+from autograder.wall import Lane
 from vae_ref.files import write_text
 
 FOLDER = ".graded"  # in the course's folder, which nobody behind the wall can see
@@ -82,18 +84,33 @@ class Store:
 
     def save(self, task: Task, graded: NotebookNode) -> None:
         """Keep a graded notebook in place of what the learner handed in before."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(task)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, nbformat.writes(graded))
-        whose = path.name.rpartition("-")[0]
-        for other in self._folder.iterdir():
-            if other.name.rpartition("-")[0] == whose and other != path:
+        for other in path.parent.iterdir():
+            if other != path:
                 other.unlink()
 
     def _path(self, task: Task) -> Path:
         # a learner's name may be as long as a file's name can be
         whose = hashlib.sha256(task.student.encode()).hexdigest()[:16]
-        return self._folder / f"{whose}-{task.key}.ipynb"
+        return self._folder / whose / f"{task.key}.ipynb"
+
+
+def grade_apart(task: Task, lane: Lane) -> NotebookNode:
+    """The graded notebook of one hand-in, which a process of its own grades unless intake refused it.
+
+    Args:
+        task: what to grade.
+        lane: where its kernel comes from, if it needs one.
+
+    Raises:
+        CourseError: nothing can be graded here, whoever hands in.
+    """
+    refused, _ = record_of(task.notebook)
+    if refused:
+        return fill_in_reason(task.notebook, refused)
+    return Grading(task.notebook, task.slug, task.student, lane.take()).finish()
 
 
 # Grades tasks, in any order and wherever it likes, and yields each with its graded notebook as soon as that is there.
@@ -138,22 +155,32 @@ def on_this_machine(workers: int, hidden: tuple[Path, ...] = ()) -> Executor:
 def _in_parallel(
     tasks: Sequence[Task], workers: int, hidden: tuple[Path, ...]
 ) -> Generator[tuple[Task, NotebookNode], None, None]:
-    waiting = list(reversed(tasks))
+    waiting: list[Task] = []
+    for task in tasks:
+        refused, _ = record_of(task.notebook)
+        if refused:
+            yield task, fill_in_reason(task.notebook, refused)
+        else:
+            waiting.append(task)
+    if not waiting:
+        return
+    waiting.reverse()
     running: list[tuple[Task, Grading]] = []
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                task = waiting.pop()
-                running.append((task, Grading(task.notebook, task.slug, task.student, hidden)))
-            seconds = max(0.0, min(grading.deadline for _, grading in running) - time.monotonic())
-            ready = wait([grading.receiver for _, grading in running], seconds)
-            for pair in [*running]:
-                if pair[1].receiver in ready or pair[1].deadline <= time.monotonic():
-                    running.remove(pair)
-                    yield pair[0], pair[1].finish()
-    finally:  # stopped in the middle: nobody goes on behind our back
-        for _, grading in running:
-            grading.stop()
+    with Lane(assignment_named(waiting[0].slug).number, hidden=hidden) as lane:
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    task = waiting.pop()
+                    running.append((task, Grading(task.notebook, task.slug, task.student, lane.take())))
+                seconds = max(0.0, min(grading.deadline for _, grading in running) - time.monotonic())
+                ready = wait([grading.receiver for _, grading in running], seconds)
+                for pair in [*running]:
+                    if pair[1].receiver in ready or pair[1].deadline <= time.monotonic():
+                        running.remove(pair)
+                        yield pair[0], pair[1].finish()
+        finally:  # stopped in the middle: nobody goes on behind our back
+            for _, grading in running:
+                grading.stop()
 
 
 def default_workers() -> int:

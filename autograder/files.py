@@ -11,7 +11,7 @@ from autograder.checking import Verdict, judge
 from autograder.checks import checks_of
 from autograder.notebook import NOTEBOOK_SEED
 from autograder.target import LocalTarget, Target
-from autograder.wall import WalledKernel, WallError, require_wall
+from autograder.wall import Limits, OwnSandbox, WalledKernel, WallError, require_wall
 from vae_ref.errors import CourseError
 
 MAX_FILE_BYTES = 2**20
@@ -39,7 +39,7 @@ def check_file(path: Path) -> list[Verdict]:
     except WallError as error:
         print(f"Without a wall: {error}. Only check files that you trust.", file=sys.stderr)
         return _judge_all(LocalTarget(_run_here(source, path)), asked)
-    with WalledKernel(chapter, hidden=(path.resolve().parent,)) as kernel:
+    with WalledKernel(OwnSandbox(chapter, Limits(), (path.resolve().parent,))) as kernel:
         run = kernel.run(source)
         for output in run.outputs:
             if output.output_type == "error":

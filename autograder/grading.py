@@ -6,7 +6,6 @@ import ast
 import hashlib
 import time
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -17,7 +16,7 @@ from autograder.checking import Verdict, judge
 from autograder.checks import checks_of
 from autograder.intake import RECORD, record_of
 from autograder.verdict import as_html, as_record
-from autograder.wall import Limits, WalledKernel
+from autograder.wall import Place, WalledKernel
 from vae_ref.errors import CourseError
 
 
@@ -25,8 +24,7 @@ def grade_notebook(
     notebook: NotebookNode,
     slug: str,
     student: str,
-    limits: Limits | None = None,
-    hidden: tuple[Path, ...] = (),
+    place: Place,
 ) -> list[Verdict]:
     """Run and check a notebook that intake rebuilt, and write the outputs into its cells.
 
@@ -35,20 +33,15 @@ def grade_notebook(
             the metadata get the record of the verdicts (see :func:`verdict_record`).
         slug: name of the assignment.
         student: whose it is; only the seed of the cases depends on it.
-        limits: what it may use.
-        hidden: folders that must not be visible behind the wall.
+        place: where its cells run; it is used up.
 
     Returns:
         The verdicts, in order.
     """
-    refused, _ = record_of(notebook)
     assignment = assignment_named(slug)
-    if refused:
-        fill_in_reason(notebook, refused)
-        return []
     checks = checks_of(slug)
     verdicts, stopped, started = [], [], time.monotonic()
-    with WalledKernel(assignment.number, limits, hidden) as kernel:
+    with WalledKernel(place) as kernel:
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue

@@ -7,12 +7,14 @@ each hand-in (:mod:`autograder.intake`) in a folder of its own and reads it from
 
 from __future__ import annotations
 
+import functools
 import glob
 import logging
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -30,12 +32,12 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
-from autograder.apart import Grading
-from autograder.batch import Executor, Store, Task, grade_all
+from autograder.assignments import assignment_named
+from autograder.batch import Executor, Store, Task, grade_all, grade_apart
 from autograder.gradebook import require_gradebook
 from autograder.intake import Intake, hand_in_time, record_of, take_in
 from autograder.release import course_config
-from autograder.wall import require_wall
+from autograder.wall import Lane, require_wall
 from vae_ref.errors import CourseError
 
 UNWRITTEN = 'raise NotImplementedError("write this, then run the check below")'
@@ -73,6 +75,13 @@ class Autograde(StockAutograde):
         except CourseError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
+
+    def convert_notebooks(self) -> None:
+        # nbgrader works in the course's folder, which nobody inside needs to see
+        number = assignment_named(self.coursedir.assignment_id).number
+        with Lane(number, hidden=(Path.cwd(),)) as lane:
+            Judge.grade = functools.partial(grade_apart, lane=lane)
+            super().convert_notebooks()
 
     @property
     def _input_directory(self) -> str:
@@ -152,12 +161,9 @@ class BatchAutograde(Autograde):
         self.force = True  # those that are left replace what was there
         wanted = [task for folder in self.assignments for task in tasks[folder]]
         grade_all(wanted, store, self.executor)
-        Judge.store = store
-        try:
-            with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
-                super().convert_notebooks()
-        finally:
-            Judge.store = None
+        Judge.grade = store.load
+        with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
+            StockAutograde.convert_notebooks(self)
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         super().convert_single_notebook(notebook_filename)
@@ -176,18 +182,15 @@ class BatchAutograde(Autograde):
 
 
 class Judge(NbGraderPreprocessor):
-    """Runs the learner's cells behind the wall, and the checks outside, or takes what a batch has found."""
+    """Takes over what the learner's cells gave behind the wall, and what the checks outside of it said."""
 
-    store: Store | None = None
+    grade: Callable[[Task], NotebookNode | None]  # set by the converter at work
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill in the outputs of all cells; only check cells get points."""
         about = resources["nbgrader"]
-        task = Task(about["assignment"], about["student"], nb)
-        graded = None if self.store is None else self.store.load(task)
-        if graded is None:
-            # nbgrader works in the course's folder, which nobody inside needs to see
-            graded = Grading(nb, task.slug, task.student, (Path.cwd(),)).finish()
+        graded = Judge.grade(Task(about["assignment"], about["student"], nb))
+        assert graded is not None, "a batch grades every hand-in before the gradebook gets it"
         for cell, done in zip(nb.cells, graded.cells, strict=True):  # the rest of a cell is nbgrader's
             if cell.cell_type == "code":
                 cell.outputs = done.outputs

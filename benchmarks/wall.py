@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 
 from autograder.target import Call, LocalTarget, Target
-from autograder.wall import WalledKernel
+from autograder.wall import Limits, OwnSandbox, WalledKernel
 
 SOURCE = "import torch\ndef f(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)"
 
@@ -41,7 +41,7 @@ def calls(target: Target) -> dict[str, dict[str, float]]:
 
 def start() -> None:
     """A wall up and down again."""
-    with WalledKernel(2):
+    with WalledKernel(OwnSandbox(2, Limits())):
         pass
 
 
@@ -49,7 +49,7 @@ def measure() -> dict[str, object]:
     """Measure everything; times in milliseconds."""
     namespace: dict[str, object] = {}
     exec(SOURCE, namespace)
-    with WalledKernel(2) as kernel:
+    with WalledKernel(OwnSandbox(2, Limits())) as kernel:
         first_cell = timed(lambda: kernel.run(SOURCE), 1)
         walled = {"cell_ms": timed(lambda: kernel.run("1 + 1"), 30), **calls(kernel)}
     local = calls(LocalTarget(namespace))

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import stat
-import subprocess
-import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from types import TracebackType
@@ -17,20 +13,20 @@ from typing import Any, Literal
 
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.connect import write_connection_file
 from nbformat import NotebookNode
 
 from autograder.target import Call, Failure, Reply, Value
-from autograder.wall.limits import Limits
 from autograder.wall.outputs import Budget, Outputs
-from autograder.wall.sandbox import WallError, command, learner_uid
+from autograder.wall.places import Place
+from autograder.wall.sandbox import WallError
 from autograder.wire import WireError, read, write
 
 MAX_MESSAGE_BYTES = 8 * 2**20
 MAX_WAITING_MESSAGES = 8
 GRACE_SECONDS = 3.0  # what an interrupted kernel gets to stop, and a finished one to say its last words
 POLL_SECONDS = 0.25
-FOLDERS = Path("/tmp")  # ipc socket paths must be short, so not wherever TMPDIR points
+SOCKET_POLL_SECONDS = 0.005
+ANSWER_POLL_SECONDS = 0.05
 SEND_MILLISECONDS = 2000
 MAX_OUTBOX_ENTRIES = 64
 SAY_GONE = {
@@ -51,38 +47,22 @@ class CellRun:
     reason: str = ""  # why it did not finish
 
 
-def folder_prefix(process: int) -> str:
-    """How the names of a process's folders begin."""
-    return f"wall-{process}-"
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove what a learner's process left, however deeply it is nested and whatever its permissions."""
-    for command_line in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-        subprocess.run(
-            [*command_line, "--", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-        )
-
-
 class WalledKernel:
     """A kernel behind the wall for one submission; use it as a context manager.
 
     Args:
-        chapter: the assignment's number; modules of ``vae_ref`` from there on are not visible inside.
-        limits: what the submission may use.
-        hidden: folders of the host, such as the course's, that must not be visible inside.
+        place: where it runs; it is ended with the context, and its folder removed.
     """
 
-    def __init__(self, chapter: int, limits: Limits | None = None, hidden: tuple[Path, ...] = ()) -> None:
-        self._chapter = chapter
-        self._limits = limits or Limits()
-        self._hidden = hidden
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._folder = place.folder
+        self._limits = place.limits
         self._calls = 0
         self._budget = Budget(self._limits)
         self.gone = ""  # why the kernel answers no more, once it does not
 
     def __enter__(self) -> WalledKernel:
-        self._folder = Path(tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=FOLDERS))
         try:
             self._start()
         except BaseException:
@@ -96,78 +76,51 @@ class WalledKernel:
         self._stop()
 
     def _start(self) -> None:
-        self._inbox, self._outbox = self._folder / "in", self._folder / "out"
-        self._folder.chmod(0o711)
-        self._inbox.mkdir(mode=0o755)
-        self._outbox.mkdir(mode=0o700)
-        ports: dict[str, Any] = {
-            f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "hb", "control"), 1)
-        }
-        file, info = write_connection_file(
-            str(self._outbox / "connection.json"), transport="ipc", ip="/outbox/k", **ports
-        )
-        (self._inbox / "limits.json").write_text(json.dumps(asdict(self._limits)))
-        uid = learner_uid()
-        if uid is not None:
-            for path in (self._outbox, Path(file)):
-                os.chown(path, uid, uid)
-        self._log = (self._folder / "log").open("w+b")
-        self._process = subprocess.Popen(
-            command(self._inbox, self._outbox, self._chapter, self._limits.file_bytes, self._hidden),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            cwd="/",
-            env={"PATH": os.defpath},  # bubblewrap's own environment can be read inside
-        )
         self._context = zmq.Context()
         self._context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
         self._context.setsockopt(zmq.RCVHWM, MAX_WAITING_MESSAGES)
         self._context.setsockopt(zmq.LINGER, 0)
         self._context.setsockopt(zmq.SNDTIMEO, SEND_MILLISECONDS)  # to a kernel that closed its sockets
         self._context.setsockopt(zmq.RECONNECT_IVL, -1)  # a socket put in the place of ours is never called
-        self._wait_for_sockets(ports)
+        self._wait_for_sockets()
         self._client = BlockingKernelClient(context=self._context)
-        self._client.load_connection_info({**info, "ip": str(self._outbox / "k")})
+        self._client.load_connection_info(self._folder.connection)
         self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
         self._deadline = time.monotonic() + self._limits.start_seconds
-        try:
-            self._client.wait_for_ready(timeout=self._limits.start_seconds)
-        except RuntimeError as error:
-            raise WallError(f"the kernel behind the wall does not answer: {error}") from None
-        prepared = self._execute(
-            "import sys; sys.path[:0] = ['/course']; import agent; agent.prepare()",
-            self._limits.start_seconds,
-            silent=True,
-        )
+        self._wait_for_answer()
+        prepared = self._execute("import agent; agent.prepare()", self._limits.start_seconds, silent=True)
         if prepared.status != "ok":
             said = " ".join(str(output.get("evalue", "")) for output in prepared.outputs)
             raise WallError(f"the kernel behind the wall could not be prepared: {said or prepared.reason}")
         self._deadline = time.monotonic() + self._limits.total_seconds
 
-    def _wait_for_sockets(self, ports: dict[str, Any]) -> None:
+    def _wait_for_sockets(self) -> None:
         end = time.monotonic() + self._limits.start_seconds
-        paths = [self._outbox / f"k-{port}" for port in ports.values()]
-        while not all(path.exists() and stat.S_ISSOCK(path.lstat().st_mode) for path in paths):
-            if self._process.poll() is not None or time.monotonic() > end:
-                self._log.seek(0)
-                said = self._log.read(4000).decode(errors="replace").strip().splitlines()
-                raise WallError(
-                    f"the kernel behind the wall did not start: {said[-1] if said else 'no reason given'}"
-                )
-            time.sleep(0.02)
+        while not self._folder.is_ready():
+            if self._place.ended() or time.monotonic() > end:
+                raise WallError(f"the kernel behind the wall did not start: {self._folder.last_words()}")
+            time.sleep(SOCKET_POLL_SECONDS)
+
+    def _wait_for_answer(self) -> None:
+        """Ask until what the kernel publishes arrives: what it says before our subscription is in place is lost."""
+        while True:
+            self._client.kernel_info()
+            try:
+                self._client.get_iopub_msg(timeout=ANSWER_POLL_SECONDS)
+                return
+            except Empty:
+                if self._place.ended() or time.monotonic() > self._deadline:
+                    raise WallError(
+                        f"the kernel behind the wall does not answer: {self._folder.last_words()}"
+                    ) from None
 
     def _stop(self) -> None:
         if hasattr(self, "_client"):
             self._client.stop_channels()
         if hasattr(self, "_context"):
             self._context.destroy(linger=0)
-        if hasattr(self, "_process"):
-            self._process.kill()  # the sandbox and all its processes die with it
-            self._process.wait()
-        if hasattr(self, "_log"):
-            self._log.close()
-        remove_folder(self._folder)
+        self._place.end()
+        self._folder.remove()
 
     def run(self, source: str) -> CellRun:
         """Run one cell of the notebook."""
@@ -191,13 +144,13 @@ class WalledKernel:
             },
             "keep": call.keep,
         }
-        write(self._inbox / f"call-{number}.safetensors", request)
+        write(self._folder.inbox / f"call-{number}.safetensors", request)
         run = self._execute(f"__import__('agent').serve({number})", self._limits.call_seconds, silent=True)
         if run.status == "gone":
             return Failure("Gone", run.reason)
         if run.status == "timeout":
             return Failure("Timeout", f"no answer within {self._limits.call_seconds:g} seconds")
-        return self._read_reply(self._outbox / f"reply-{number}.safetensors")
+        return self._read_reply(self._folder.outbox / f"reply-{number}.safetensors")
 
     def _read_reply(self, path: Path) -> Reply:
         try:
@@ -285,12 +238,12 @@ class WalledKernel:
 
     def _look_after(self) -> None:
         """Notice a process that ended, and one that fills the disk."""
-        if self._process.poll() is not None:
+        if self._place.ended():
             self._end("ended")
             return
         size = count = 0
         try:
-            with os.scandir(self._outbox) as entries:
+            with os.scandir(self._folder.outbox) as entries:
                 for count, entry in enumerate(entries, 1):
                     size += entry.stat(follow_symlinks=False).st_size
                     if entry.is_dir(follow_symlinks=False) or count > MAX_OUTBOX_ENTRIES:
@@ -312,4 +265,4 @@ class WalledKernel:
     def _end(self, reason: str) -> None:
         if not self.gone:
             self.gone = reason
-            self._process.kill()
+            self._place.end()

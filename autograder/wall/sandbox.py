@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import shutil
 import subprocess
@@ -22,7 +23,10 @@ INSIDE = Path(__file__).parent / "inside"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
 PREFIXES = (sys.base_prefix, sys.prefix)
 # a root grader becomes such a user behind the wall: no account and no running process has one of these numbers
+WARM_BYTES = 2**24  # of each temporary folder of the process that forks; the forks have their own
 FIRST_LEARNER_UID = 1_879_000_000
+UIDS_OF_A_PROCESS = 64  # the largest number of a process, 2²², times this stays below 2³¹
+_uids = itertools.count()
 
 
 class WallError(CourseError):
@@ -71,30 +75,69 @@ def _namespaces() -> list[str]:
     ]
     if os.geteuid() == 0:
         # A user namespace made by root maps to root, who may write /proc/sys of the host. So root makes the
-        # sandbox without one, and the process inside turns into a user that owns nothing (see `command`).
+        # sandbox without one, and the process inside turns into a user that owns nothing (see `_sandbox`).
         return [*common, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    return [*common, "--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]
+    return [*common, "--unshare-user", "--uid", "1000", "--gid", "1000"]
 
 
-def learner_uid() -> int | None:
-    """The user that a root grader's learners run as: another one for each grading process. None if not root."""
-    return FIRST_LEARNER_UID + os.getpid() if os.geteuid() == 0 else None
+def new_learner_uid() -> int | None:
+    """The user that a root grader's learners become, another one for each sandbox. None if not root.
+
+    Of two sandboxes with the same user, one that starts many processes would leave none for the other.
+    """
+    if os.geteuid() != 0:
+        return None
+    return FIRST_LEARNER_UID + os.getpid() * UIDS_OF_A_PROCESS + next(_uids) % UIDS_OF_A_PROCESS
 
 
-def command(
-    inbox: Path, outbox: Path, chapter: int, file_bytes: int, hidden: tuple[Path, ...] = ()
+def kernel_command(
+    inbox: Path, outbox: Path, uid: int | None, chapter: int, file_bytes: int, hidden: tuple[Path, ...] = ()
 ) -> list[str]:
-    """The command that starts a kernel behind the wall.
+    """The command that starts one kernel behind the wall.
 
     Args:
         inbox: folder that is read-only inside, at ``/inbox``.
         outbox: folder that is writable inside, at ``/outbox``.
+        uid: see :func:`new_learner_uid`.
         chapter: modules of ``vae_ref`` from this chapter on cannot be seen.
         file_bytes: size of each temporary folder inside.
         hidden: folders that must not be seen even where a system folder contains them.
     """
+    shared = ["--ro-bind", str(inbox), "/inbox", "--bind", str(outbox), "/outbox"]
+    nested = [] if os.geteuid() == 0 else ["--disable-userns"]
+    return [
+        *_sandbox([*nested, "--proc", "/proc"], shared, uid, chapter, file_bytes, hidden),
+        "/course/start.py",
+    ]
+
+
+def warm_command(spool: Path, uid: int | None, chapter: int, hidden: tuple[Path, ...] = ()) -> list[str]:
+    """The command that starts a process behind the wall which forks kernels, each in namespaces of its own.
+
+    Args:
+        spool: folder of the kernels' folders.
+        uid, chapter, hidden: as for :func:`kernel_command`.
+    """
+    # Each fork mounts a /proc of its own, which the system refuses where parts of the present one are covered.
+    # Bubblewrap covers parts of its own when root starts it; the process inside, no root, cannot use them anyway.
+    proc = ["--dev-bind", "/proc", "/proc"] if os.geteuid() == 0 else ["--proc", "/proc"]
+    shared = ["--bind", str(spool), "/spool"]
+    for folder in ("/inbox", "/outbox"):
+        shared += ["--perms", "0755", "--dir", folder]
+    return [*_sandbox(proc, shared, uid, chapter, WARM_BYTES, hidden), "/course/warm.py"]
+
+
+def _sandbox(
+    proc: list[str],
+    shared: list[str],
+    uid: int | None,
+    chapter: int,
+    file_bytes: int,
+    hidden: tuple[Path, ...],
+) -> list[str]:
+    """All of a command but the program, which Python inside is to run."""
     bwrap = require_wall()
-    args = [bwrap, *_namespaces(), "--proc", "/proc", "--dev", "/dev"]
+    args = [bwrap, *_namespaces(), *proc, "--dev", "/dev"]
     for folder in SYSTEM_FOLDERS:
         path = Path(folder)
         if path.is_symlink():
@@ -118,14 +161,13 @@ def command(
         if _inside_any(path, PREFIXES) or (path in packages and _inside_any(path, SYSTEM_FOLDERS)):
             args += _cover(path)
     args += _course_files(chapter)
-    args += ["--ro-bind", str(inbox), "/inbox", "--bind", str(outbox), "/outbox"]
+    args += shared
     covers = [args[i + 1] for i, arg in enumerate(args) if arg == "--tmpfs" and args[i - 1] == "65536"]
     for path_inside in (*covers, "/dev", "/"):
         args += ["--remount-ro", path_inside]
     for name, value in _environment().items():
         args += ["--setenv", name, value]
     args += ["--"]
-    uid = learner_uid()
     if uid is not None:
         args += [
             "/usr/bin/setpriv",
@@ -136,7 +178,7 @@ def command(
             "--",
         ]
     # -I: no user site, no PYTHON* variables, and the working folder is not importable first
-    return [*args, sys.executable, "-I", "/course/start.py"]
+    return [*args, sys.executable, "-I"]
 
 
 def _cover(path: Path) -> list[str]:
@@ -159,6 +201,7 @@ def _course_files(chapter: int) -> list[str]:
     inside = ["wire.py", "props.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
     for source, name in (
         (INSIDE / "start.py", "start.py"),
+        (INSIDE / "warm.py", "warm.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
         *((grader / name, f"autograder/{name}") for name in inside),

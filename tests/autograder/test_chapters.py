@@ -11,7 +11,7 @@ from autograder.assignments import ASSIGNMENTS, Assignment
 from autograder.checking import judge
 from autograder.checks import checks_of
 from autograder.target import Call, Value
-from autograder.wall import WalledKernel
+from autograder.wall import Limits, OwnSandbox, WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 
@@ -30,7 +30,7 @@ def as_one_cell(repository: Path, assignment: Assignment) -> str:
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.slug)
 def test_the_reference_is_right_behind_the_wall(repository: Path, assignment: Assignment) -> None:
-    with WalledKernel(assignment.number) as kernel:
+    with WalledKernel(OwnSandbox(assignment.number, Limits())) as kernel:
         run = kernel.run(as_one_cell(repository, assignment))
         assert not run.reason, run.reason
         for name, check in checks_of(assignment.slug).items():
@@ -47,10 +47,10 @@ class VAE(Tiny):
 
 
 def test_the_models_that_checks_hand_out_are_no_answers() -> None:
-    with WalledKernel(4) as kernel:
+    with WalledKernel(OwnSandbox(4, Limits())) as kernel:
         kernel.run(AS_ANSWER)
         verdict = judge(checks_of("04_networks")["VAE"], kernel, 7, seed=7)
         assert verdict.score == 0 and verdict.findings[0].problem == "VAE is not defined."
-    with WalledKernel(5) as kernel:
+    with WalledKernel(OwnSandbox(5, Limits())) as kernel:
         assert not kernel.run(AS_ANSWER).reason
         assert isinstance(kernel.call("VAE", Call((3,), keep="model")), Value)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from autograder.target import Call, Failure, Value
-from autograder.wall import Limits, WalledKernel, WallError, sandbox
+from autograder.wall import Limits, OwnSandbox, Place, WalledKernel, WallError, sandbox
+from autograder.wall.places import Warm
 from autograder.wire import Handle
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
@@ -23,10 +25,24 @@ SHORT = Limits(cell_seconds=2, call_seconds=2, memory_bytes=2 * 2**30)
 ONES = torch.ones(2, 3)
 
 
+Places = Callable[[Limits], Place]
+
+
+@pytest.fixture(scope="module", params=["own sandbox", "fork"])
+def place(request: pytest.FixtureRequest) -> Iterator[Places]:
+    """Where kernels run: each in a sandbox of its own, or forked from a warm process."""
+    if request.param == "own sandbox":
+        yield functools.partial(OwnSandbox, 2)
+        return
+    warm = Warm(2)
+    yield warm.fork
+    warm.close()
+
+
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[WalledKernel]:
+def kernel(place: Places) -> Iterator[WalledKernel]:
     """One kernel for what does not break it."""
-    with WalledKernel(2) as kernel:
+    with WalledKernel(place(Limits())) as kernel:
         yield kernel
 
 
@@ -171,8 +187,8 @@ def test_output_is_capped_and_only_text_and_pictures_come_out(kernel: WalledKern
     assert "<script" not in str([o.data for o in run.outputs])
 
 
-def test_an_endless_cell_is_stopped_and_the_next_one_runs() -> None:
-    with WalledKernel(2, SHORT) as kernel:
+def test_an_endless_cell_is_stopped_and_the_next_one_runs(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
         assert kernel.run("while True: pass").status == "timeout"
         assert said(kernel, "print('alive')").strip() == "alive"
         kernel.run("def f():\n    while True: pass")
@@ -180,8 +196,8 @@ def test_an_endless_cell_is_stopped_and_the_next_one_runs() -> None:
         assert said(kernel, "print('alive')").strip() == "alive"
 
 
-def test_a_cell_that_swallows_interrupts_is_ended() -> None:
-    with WalledKernel(2, SHORT) as kernel:
+def test_a_cell_that_swallows_interrupts_is_ended(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
         stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
         assert kernel.run(stubborn).status == "gone"
         assert kernel.call("f", Call()).kind == "Gone"
@@ -196,23 +212,23 @@ def test_a_cell_that_swallows_interrupts_is_ended() -> None:
         "import os; os.abort()",
     ],
 )
-def test_a_process_that_ends_is_noticed_at_once(code: str) -> None:
-    with WalledKernel(2, SHORT) as kernel:
+def test_a_process_that_ends_is_noticed_at_once(place: Places, code: str) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
         started = time.monotonic()
         assert kernel.run(code).status == "gone"
         assert time.monotonic() - started < 5
         assert kernel.call("f", Call()).kind == "Gone"
 
 
-def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on() -> None:
-    with WalledKernel(2, SHORT) as kernel:
+def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
         assert "MemoryError" in str(kernel.run("x = bytearray(8 * 2**30)").outputs)
         assert said(kernel, "print('alive')").strip() == "alive"
 
 
-def test_processes_are_limited_and_none_survives() -> None:
+def test_processes_are_limited_and_none_survives(place: Places) -> None:
     sleep = f"sleep 600.{os.getpid()}"  # no other test's
-    with WalledKernel(2, Limits(cell_seconds=30, processes=40)) as kernel:
+    with WalledKernel(place(Limits(cell_seconds=30, processes=40))) as kernel:
         code = f"""
 import subprocess
 sleepers = []
@@ -244,13 +260,13 @@ def cutting(path, tree):
 agent.write = cutting
 def f(x): return x + 1
 """
-    with WalledKernel(2, SHORT) as kernel:
+    with WalledKernel(OwnSandbox(2, SHORT)) as kernel:
         kernel.run(cut)
         replies = [kernel.call("f", Call((torch.ones(100_000),))) for _ in range(3)]
         assert all(float(reply.result.sum()) == 200_000 for reply in replies)
 
 
-def test_closed_sockets_do_not_hang_the_grader() -> None:
+def test_closed_sockets_do_not_hang_the_grader(place: Places) -> None:
     close = """
 import os, socket, time
 for handle in os.listdir("/proc/self/fd"):
@@ -265,13 +281,13 @@ for handle in os.listdir("/proc/self/fd"):
 time.sleep(60)
 """
     started = time.monotonic()
-    with WalledKernel(2, SHORT) as kernel:
+    with WalledKernel(place(SHORT)) as kernel:
         kernel.run(close)
         assert kernel.call("f", Call()).kind in ("Gone", "Timeout", "Missing", "Unreadable")
     assert time.monotonic() - started < 60
 
 
-def test_the_whole_notebook_has_a_time_of_its_own() -> None:
+def test_the_whole_notebook_has_a_time_of_its_own(place: Places) -> None:
     limits = Limits(cell_seconds=2, total_seconds=5)
     slow = """
 import time
@@ -282,45 +298,45 @@ while time.time() < end:
     except KeyboardInterrupt:
         pass
 """
-    with WalledKernel(2, limits) as kernel:
+    with WalledKernel(place(limits)) as kernel:
         started = time.monotonic()
         runs = [kernel.run(slow) for _ in range(4)]
         assert time.monotonic() - started < 12
         assert runs[-1].status == "gone" and kernel.gone in ("total", "timeout")
 
 
-def test_folders_and_many_files_in_the_outbox_end_the_process() -> None:
+def test_folders_and_many_files_in_the_outbox_end_the_process(place: Places) -> None:
     for code in ("os.makedirs('/outbox/a/b')", "[open(f'/outbox/{n}', 'w') for n in range(100)]"):
-        with WalledKernel(2, Limits(cell_seconds=20)) as kernel:
+        with WalledKernel(place(Limits(cell_seconds=20))) as kernel:
             assert kernel.run(f"import os, time; {code}; time.sleep(15)").status == "gone"
 
 
-def test_what_is_nested_deeply_is_removed() -> None:
-    with WalledKernel(2, SHORT) as kernel:
-        folder = kernel._folder
+def test_what_is_nested_deeply_is_removed(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
+        folder = kernel._folder.path
         kernel.run(
             "import os\nos.chdir('/outbox')\nfor _ in range(1500):\n    os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0)"
         )
     assert not folder.exists()
 
 
-def test_errors_count_as_output_too() -> None:
+def test_errors_count_as_output_too(place: Places) -> None:
     flood = """
 kernel = get_ipython().kernel
 for _ in range(300):
     content = {"ename": "E" * 200, "evalue": "v" * 2000, "traceback": []}
     kernel.session.send(kernel.iopub_socket, "error", content, kernel.get_parent())
 """
-    with WalledKernel(2, SHORT) as kernel:
+    with WalledKernel(place(SHORT)) as kernel:
         run = kernel.run(flood)
         assert len(run.outputs) <= 100 and len(str(run.outputs)) < 60_000
 
 
-def test_the_environment_of_the_grader_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_grader_is_not_passed_on(
+    place: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRADER_SECRET", "hunter2")
-    with WalledKernel(2, SHORT) as kernel:
-        environment = Path(f"/proc/{kernel._process.pid}/environ").read_bytes()
-        assert b"hunter2" not in environment
+    with WalledKernel(place(SHORT)) as kernel:
         assert "hunter2" not in said(kernel, "print(open('/proc/1/environ').read())")
 
 
@@ -331,23 +347,23 @@ HONEST = {
 
 
 @pytest.mark.parametrize("habit", HONEST)
-def test_habits_that_cost_nothing(habit: str) -> None:
-    with WalledKernel(2) as kernel:
+def test_habits_that_cost_nothing(place: Places, habit: str) -> None:
+    with WalledKernel(place(Limits())) as kernel:
         kernel.run(HONEST[habit])
         kernel.run("import torch\n@torch.compile\ndef f(x):\n    x *= 2\n    return x.sum(1)")
         reply = kernel.call("f", Call((ONES,), wrt=(0,), cotangent=torch.ones(2)))
         assert isinstance(reply, Value) and torch.equal(reply.result[0], torch.full((2, 3), 2.0))
 
 
-def test_filling_the_outbox_ends_the_process() -> None:
-    with WalledKernel(2, Limits(outbox_bytes=2**20, cell_seconds=20)) as kernel:
+def test_filling_the_outbox_ends_the_process(place: Places) -> None:
+    with WalledKernel(place(Limits(outbox_bytes=2**20, cell_seconds=20))) as kernel:
         run = kernel.run("import time; open('/outbox/x', 'wb').write(bytes(2**22)); time.sleep(15)")
         assert run.status == "gone" and "more data" in run.reason
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "/outbox/connection.json", "/dev/zero"])
-def test_a_reply_that_is_a_link_is_not_followed(target: str) -> None:
-    with WalledKernel(2, SHORT) as kernel:
+def test_a_reply_that_is_a_link_is_not_followed(place: Places, target: str) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
         kernel.run(
             f"import os\nfor n in range(1, 5): os.symlink({target!r}, f'/outbox/reply-{{n}}.safetensors')"
         )
@@ -362,13 +378,13 @@ def serve(number):
     autograder.wire.write(agent.Path(f"/outbox/reply-{number}.safetensors"), {"result": 4.0, "passed": True})
 agent.serve = serve
 """
-    with WalledKernel(2, SHORT) as kernel:
+    with WalledKernel(OwnSandbox(2, SHORT)) as kernel:
         kernel.run(forged)
         assert kernel.call("thing", Call()).kind == "Unreadable"
 
 
-def test_messages_that_are_none_end_the_kernel_not_the_grader() -> None:
-    with WalledKernel(2, SHORT) as kernel:
+def test_messages_that_are_none_end_the_kernel_not_the_grader(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
         run = kernel.run(
             "get_ipython().kernel.iopub_socket.send_multipart([b'x', b'<IDS|MSG>', b'bad', b'{', b'{', b'{', b'{'])"
         )
@@ -376,15 +392,15 @@ def test_messages_that_are_none_end_the_kernel_not_the_grader() -> None:
         assert kernel.gone in ("", "nonsense")
 
 
-def test_folders_are_gone_afterwards() -> None:
-    with WalledKernel(2, SHORT) as kernel:
-        folder = kernel._folder
+def test_folders_are_gone_afterwards(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as kernel:
+        folder = kernel._folder.path
         assert folder.is_dir()
     assert not folder.exists()
 
 
-def test_two_kernels_do_not_see_each_other() -> None:
-    with WalledKernel(2, SHORT) as one, WalledKernel(2, SHORT) as other:
+def test_two_kernels_do_not_see_each_other(place: Places) -> None:
+    with WalledKernel(place(SHORT)) as one, WalledKernel(place(SHORT)) as other:
         one.run("open('/tmp/note', 'w').write('x'); open('/home/learner/.pythonrc', 'w').write('x')")
         listing = said(other, "import os; print(os.listdir('/tmp'), os.listdir('/home/learner'))")
         assert "note" not in listing and ".pythonrc" not in listing

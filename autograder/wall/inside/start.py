@@ -27,9 +27,14 @@ class CappedStream(OutStream):
         return super().write(string) or 0
 
 
-def main() -> None:
+def read_limits(inbox: str) -> dict:
+    """The limits of this submission."""
+    return json.loads(Path(inbox, "limits.json").read_text())
+
+
+def become_kernel() -> None:
     """Read the limits from the inbox, apply them, and serve the kernel until the end."""
-    limits = json.loads(Path("/inbox/limits.json").read_text())
+    limits = read_limits("/inbox")
     # RLIMIT_DATA counts private memory; RLIMIT_AS would count torch's libraries, gigabytes that are never touched
     for kind, value in (
         (resource.RLIMIT_DATA, limits["memory_bytes"]),
@@ -41,10 +46,15 @@ def main() -> None:
     os.chdir("/home/learner")
     sys.path[:0] = ["/course"]
     launch_new_instance(
-        argv=["-f", "/outbox/connection.json", "--IPKernelApp.capture_fd_output=False"],
-        outstream_class="__main__.CappedStream",
+        argv=[
+            "-f",
+            "/outbox/connection.json",
+            "--IPKernelApp.capture_fd_output=False",
+            "--HistoryManager.enabled=False",
+        ],
+        outstream_class="start.CappedStream",
     )
 
 
 if __name__ == "__main__":
-    main()
+    become_kernel()
