@@ -214,6 +214,7 @@ def _environment() -> dict[str, str]:
     return {
         "HOME": "/home/learner",
         "USER": "learner",
+        "OMP_NUM_THREADS": "1",  # several hand-ins run at a time; threads of theirs would wait for each other
         "TORCHDYNAMO_DISABLE": "1",  # torch.compile would take longer than a check may
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "LANG": "C.UTF-8",
