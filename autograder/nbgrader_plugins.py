@@ -54,7 +54,11 @@ def configure(config: Config) -> None:
             {Execute: [Judge], SaveAutoGrades: [SaveAutoGrades, RecordReasons]}.get(stock, [stock])
         )
     ]
-    config.HTMLExporter.sanitize_html = True  # the feedback page shows what learners wrote
+    config.HTMLExporter.sanitize_html = True  # the formgrader's pages show what learners wrote
+    config.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
+    # nbgrader sets both for HTMLExporter, and what is set for a subclass comes first
+    config.FeedbackExporter.template_name = "course_feedback"
+    config.FeedbackExporter.extra_template_basedirs = [str(Path(__file__).parent / "templates")]
     # nbgrader's commands and the formgrader find the converter under these names
     for module in (nbgrader.apps.autogradeapp, nbgrader.apps.api):
         module.Autograde = Autograde
