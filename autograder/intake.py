@@ -205,10 +205,10 @@ def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tupl
         gid for gid, i in place_of_grade_id.items() if _is_solution(rebuilt.cells[i]) and i not in filled
     ]
     for grade_id in missing:
-        # the released stub would come after the learner's own definition, wherever that is, and undo it
-        rebuilt.cells[
-            place_of_grade_id[grade_id]
-        ].source = "# this cell was not in the notebook that was handed in"
+        cell = rebuilt.cells[place_of_grade_id[grade_id]]
+        if cell.cell_type == "code":  # a missing answer in words stays as released: nbgrader knows it as none
+            # the released stub would come after the learner's own definition, wherever that is, and undo it
+            cell.source = "# this cell was not in the notebook that was handed in"
     cells = list(own.get(-1, []))
     for i, cell in enumerate(rebuilt.cells):
         cells += [cell, *own.get(i, [])]
