@@ -46,6 +46,7 @@ class Assignment:
     difficulty: int  # 1 (an easy start) to 5 (an evening with coffee)
     objectives: tuple[str, ...]
     points_of: Mapping[str, int] = field(hash=False)  # name of each thing to write → its points
+    answers: Mapping[str, int] = field(default_factory=dict, hash=False)  # graded by a person: name → points
     released: bool = True  # whether there is a notebook; without one there are checks for a plain file
 
     @property
@@ -66,8 +67,8 @@ class Assignment:
 
     @property
     def points(self) -> int:
-        """The sum over all things to write."""
-        return sum(self.points_of.values())
+        """The sum over all things to write and all questions to answer."""
+        return sum(self.points_of.values()) + sum(self.answers.values())
 
 
 ASSIGNMENTS: tuple[Assignment, ...] = (

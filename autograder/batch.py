@@ -130,15 +130,19 @@ def grade_all(tasks: Sequence[Task], store: Store, executor: Executor) -> None:
         CourseError: nothing can be graded here, whoever hands in.
     """
     missing = [task for task in tasks if store.load(task) is None]
-    refused = 0
+    refused = [task for task in missing if record_of(task.notebook)[0]]
+    for task in refused:
+        store.save(task, fill_in_reason(task.notebook, record_of(task.notebook)[0]))
+    wanted = [task for task in missing if not record_of(task.notebook)[0]]
+    failed = len(refused)
     with (
-        contextlib.closing(executor(missing)) as results,
-        tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc="grading", unit="hand-in") as bar,
+        contextlib.closing(executor(wanted)) as results,
+        tqdm(total=len(tasks), initial=len(tasks) - len(wanted), desc="grading", unit="hand-in") as bar,
     ):
         for task, graded in results:
             store.save(task, graded)
-            refused += was_refused(graded)
-            bar.set_postfix_str(f"{refused} without grades" if refused else "", refresh=False)
+            failed += was_refused(graded)
+            bar.set_postfix_str(f"{failed} without grades" if failed else "", refresh=False)
             bar.update()
 
 
@@ -155,16 +159,9 @@ def on_this_machine(workers: int, hidden: tuple[Path, ...] = ()) -> Executor:
 def _in_parallel(
     tasks: Sequence[Task], workers: int, hidden: tuple[Path, ...]
 ) -> Generator[tuple[Task, NotebookNode], None, None]:
-    waiting: list[Task] = []
-    for task in tasks:
-        refused, _ = record_of(task.notebook)
-        if refused:
-            yield task, fill_in_reason(task.notebook, refused)
-        else:
-            waiting.append(task)
-    if not waiting:
+    if not tasks:
         return
-    waiting.reverse()
+    waiting = list(reversed(tasks))
     running: list[tuple[Task, Grading]] = []
     with Lane(assignment_named(waiting[0].slug).number, hidden=hidden) as lane:
         try:

@@ -95,6 +95,7 @@ class Finding:
     passed: bool
     problem: str = ""
     seen: tuple[str, str] | None = None  # what came back and what was expected, a few numbers each
+    failure: str = ""  # the kind of the failure, where a call gave no result
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,8 @@ def _compare(check: Check, exam: _Exam, oracle: Callable[..., Expected] | None) 
     part, probes, replies = exam.part, exam.probes, exam.replies
     for reply in replies:
         if isinstance(reply, Failure):
-            return Finding(part.name, part.weight, False, describe_failure(check.name, reply))
+            problem = describe_failure(check.name, reply)
+            return Finding(part.name, part.weight, False, problem, failure=reply.kind)
     results = [reply.result for reply in replies if isinstance(reply, Value)]
     problem = _problem(part, results, probes)
     if problem or (part.holds is not None and part.summary is None):

@@ -83,7 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
     )
-    grade.add_argument("--workers", type=int, metavar="N", help="graded at a time (default: one a processor)")
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=int, metavar="N", help="graded here at a time (default: one a processor)"
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="grade on the Dask cluster of this scheduler, such as tcp://host:8786",
+    )
     grade.set_defaults(run=_grade)
 
     sample = commands.add_parser("sample-class", help="make a small class to try grading on")
@@ -166,12 +174,17 @@ def _sample_class(args: argparse.Namespace) -> int:
 def _grade(args: argparse.Namespace) -> int:
     _need_nbgrader()
     from autograder.batch import default_workers, on_this_machine
+    from autograder.cluster import on_dask
     from autograder.nbgrader_plugins import grade_assignment
 
+    hidden = (args.course.resolve(),)
     workers = default_workers() if args.workers is None else args.workers
     if workers < 1:
         raise CourseError(f"--workers must be at least 1, got {workers}")
-    print(grade_assignment(args.course, args.assignment, on_this_machine(workers, (args.course.resolve(),))))
+    executor = (
+        on_dask(args.scheduler, hidden) if args.scheduler is not None else on_this_machine(workers, hidden)
+    )
+    print(grade_assignment(args.course, args.assignment, executor))
     return 0
 
 

@@ -79,6 +79,10 @@ def _row(submission: SubmittedAssignment) -> tuple[str, dict[str, str], str, str
     ]
     reasons = [text for text in comments if text != "No response."]
     points = {
-        g.name.removeprefix("check_"): "–" if g.auto_score is None else f"{g.auto_score:g}" for g in grades
+        # what a person has to grade, and has not, has no points yet
+        g.name.removeprefix("check_"): "–"
+        if g.auto_score is None and g.manual_score is None
+        else f"{g.score:g}"
+        for g in grades
     }
     return submission.student.id, points, f"{submission.score:g}", reasons[0] if reasons else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import time
 from html import escape
 from typing import Any
@@ -32,7 +33,7 @@ def grade_notebook(
         notebook: changed in place; a check's cell gets one result whose text is its points, as nbgrader reads them, and
             the metadata get the record of the verdicts (see :func:`verdict_record`).
         slug: name of the assignment.
-        student: whose it is; only the seed of the cases depends on it.
+        student: whose it is; only the seed of the cases depends on it, as on the sources of all cells.
         place: where its cells run; it is used up.
 
     Returns:
@@ -40,6 +41,7 @@ def grade_notebook(
     """
     assignment = assignment_named(slug)
     checks = checks_of(slug)
+    whole = _fingerprint(slug, student, notebook)
     verdicts, stopped, started = [], [], time.monotonic()
     with WalledKernel(place) as kernel:
         for cell in notebook.cells:
@@ -59,7 +61,7 @@ def grade_notebook(
                 raise CourseError(
                     f"{slug} has a cell for the check of {name!r}, which its file of checks lacks"
                 )
-            verdict = judge(checks[name], kernel, assignment.points_of[name], _seed(slug, student, name))
+            verdict = judge(checks[name], kernel, assignment.points_of[name], _seed(whole, name))
             cell.outputs = [_result(verdict.score, as_html(verdict))]
             verdicts.append(verdict)
     notebook.metadata[RECORD] |= {
@@ -133,6 +135,15 @@ def _result(points: float, html: str) -> NotebookNode:
     return nbformat.v4.new_output("execute_result", data={"text/plain": f"{points:g}", "text/html": html})
 
 
-def _seed(slug: str, student: str, name: str) -> int:
-    """The same questions whenever the same hand-in is graded again, others for each learner."""
-    return int.from_bytes(hashlib.sha256(f"{slug}/{student}/{name}".encode()).digest()[:4])
+def _fingerprint(slug: str, student: str, notebook: NotebookNode) -> str:
+    """A name for a hand-in that nobody knows before it is complete."""
+    parts = [slug, student, [cell.source for cell in notebook.cells]]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _seed(whole: str, name: str) -> int:
+    """The same questions whenever the same hand-in is graded again.
+
+    They depend on every character of it: answers looked up beforehand and written down in it change what is asked.
+    """
+    return int.from_bytes(hashlib.sha256(f"{whole}/{name}".encode()).digest()[:6])

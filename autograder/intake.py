@@ -25,7 +25,10 @@ from autograder.wire import printable
 
 MAX_NOTEBOOK_BYTES = 20 * 2**20
 MAX_CELLS = 1000
+MAX_LISTS = 500_000  # and objects, in the whole file: each takes a hundred times the memory of its bracket
 MAX_SOURCE_CHARACTERS = 200_000  # of all cells together
+FIRST_YEAR, LAST_YEAR = 2000, 2200  # of times of hand-in
+_TIME = re.compile(r"[0-9T:. +-]{1,40}([A-Za-z]{1,5})?")
 RECORD = "autograder"  # key of the notebook's metadata under which intake says what it did
 
 
@@ -78,9 +81,14 @@ def hand_in_time(folder: Path) -> tuple[datetime | None, str]:
     if not os.path.lexists(path):
         return None, ""
     try:
-        return parse_utc(_read(path, 200).decode().strip()), ""
-    except (Refused, ValueError, OverflowError, TypeError, AttributeError):
+        text = _read(path, 200).decode().strip()
+        # what parse_utc takes for the name of a time zone it looks for among files
+        time = parse_utc(text) if _TIME.fullmatch(text) else None
+    except (Refused, ValueError, ArithmeticError, TypeError, AttributeError, LookupError):
+        time = None
+    if time is None or not FIRST_YEAR <= time.year <= LAST_YEAR:
         return None, "its time of hand-in cannot be read and was left out"
+    return time, ""
 
 
 def _find(folder: Path, name: str) -> tuple[Path, str]:
@@ -130,6 +138,10 @@ def _parse(content: bytes) -> list[dict[str, Any]]:
     """The cells of a notebook, as plain dictionaries of text."""
     if not content.strip():
         raise Refused("the notebook file is empty")
+    if content.count(b"[") + content.count(b"{") > MAX_LISTS:
+        raise Refused(
+            f"the notebook has more than {MAX_LISTS:,} brackets: clear its outputs and save it again"
+        )
     try:
         tree = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -168,7 +180,7 @@ def _plain(cell: dict[str, Any]) -> dict[str, Any]:
         "code": cell.get("cell_type") == "code",
         "id": cell.get("id") if isinstance(cell.get("id"), str) else "",
         "grade_id": grade_id if isinstance(grade_id, str) else "",
-        "source": printable(source) if isinstance(source, str) else "",
+        "source": printable(source).replace("\r\n", "\n") if isinstance(source, str) else "",
     }
 
 
@@ -205,10 +217,10 @@ def _transplant(submitted: list[dict[str, Any]], skeleton: NotebookNode) -> tupl
         gid for gid, i in place_of_grade_id.items() if _is_solution(rebuilt.cells[i]) and i not in filled
     ]
     for grade_id in missing:
-        # the released stub would come after the learner's own definition, wherever that is, and undo it
-        rebuilt.cells[
-            place_of_grade_id[grade_id]
-        ].source = "# this cell was not in the notebook that was handed in"
+        cell = rebuilt.cells[place_of_grade_id[grade_id]]
+        if cell.cell_type == "code":  # a missing answer in words stays as released: nbgrader knows it as none
+            # the released stub would come after the learner's own definition, wherever that is, and undo it
+            cell.source = "# this cell was not in the notebook that was handed in"
     cells = list(own.get(-1, []))
     for i, cell in enumerate(rebuilt.cells):
         cells += [cell, *own.get(i, [])]

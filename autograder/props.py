@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -94,22 +95,91 @@ def shake(net: nn.Module, seed: int, gain: float) -> None:
                     parameter.copy_(gain * noise / parameter[0].numel() ** 0.5)
 
 
-def reached(net: nn.Module, x: Tensor, position: int | None = None) -> tuple[list[str], list[str]]:
-    """Names of the weights that a gradient of what ``net`` makes of ``x`` reaches, and of those it does not.
+_unmoved: WeakKeyDictionary[nn.Module, tuple[nn.Parameter, Tensor]] = WeakKeyDictionary()
+
+
+def move(net: nn.Module, seed: int, number: int) -> None:
+    """Let one weight change a little, after the one before it went back; global noise starts anew.
+
+    What a network makes of a batch before and after is what :func:`slopes` has to agree with.
+
+    Args:
+        net: changed in place.
+        seed: of the order of the weights and of the directions in which they move.
+        number: which one, from 0; beyond the last they start again, and before the first none moves.
+    """
+    weights = list(_weights(net).values())
+    order = torch.randperm(len(weights), generator=torch.Generator().manual_seed(seed)).tolist()
+    with torch.no_grad():
+        if net in _unmoved:
+            weight, before = _unmoved.pop(net)
+            weight.copy_(before)
+        if weights and number >= 0:
+            place = order[number % len(order)]
+            _unmoved[net] = weights[place], weights[place].clone()
+            weights[place].add_(_direction(weights[place], seed + place))
+    torch.manual_seed(seed)
+
+
+def _weights(net: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: weight for name, weight in net.named_parameters() if weight.dim() >= 2}
+
+
+def _direction(weight: Tensor, seed: int) -> Tensor:
+    """A two-thousandth of the weight, whichever way: layers that bend look straight from so near."""
+    noise = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+    size = float(weight.detach().square().mean().sqrt()) or 1.0
+    return (5e-4 * size * noise).to(weight.dtype)
+
+
+def views(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Weights of the three sums that stand for a result of this shape, (3, *shape)."""
+    return torch.randn(3, *shape, generator=torch.Generator().manual_seed(seed))
+
+
+def slopes(
+    net: nn.Module, x: Tensor, seed: int, position: int | None = None, noise: int | None = None
+) -> dict[str, Any]:
+    """How sums of what ``net`` makes of ``x`` change, by their gradients, when each weight moves as ``move`` does it.
 
     Args:
         net: any network; its gradients stay as they are.
         x: a batch.
+        seed: as given to ``move``.
         position: of the result to differentiate, where there are several.
+        noise: seed of the generator that the network is given, if it takes one.
+
+    Returns:
+        The ``names`` of the weights, and their ``slopes``, (W, 3).
     """
-    result = net(x) if position is None else net(x)[position]
-    weights = {name: weight for name, weight in net.named_parameters() if weight.dim() >= 2}
-    if not result.requires_grad:
-        return [], list(weights)
-    noise = torch.randn(result.shape, generator=torch.Generator().manual_seed(1))
-    gradients = torch.autograd.grad(result, list(weights.values()), noise, allow_unused=True)
-    found = {n: g is not None and bool(g.any()) for n, g in zip(weights, gradients, strict=True)}
-    return [n for n, hit in found.items() if hit], [n for n, hit in found.items() if not hit]
+    torch.manual_seed(seed)
+    result = net(x) if noise is None else net(x, generator=torch.Generator().manual_seed(noise))
+    result = result if position is None else result[position]
+    weights = _weights(net)
+    rows = torch.zeros(len(weights), 3)
+    if result.requires_grad and weights:
+        for column, view in enumerate(views(tuple(result.shape), seed)):
+            gradients = torch.autograd.grad(
+                result, list(weights.values()), view.to(result.dtype), retain_graph=True, allow_unused=True
+            )
+            for row, (weight, gradient) in enumerate(zip(weights.values(), gradients, strict=True)):
+                if gradient is not None:
+                    rows[row, column] = (gradient * _direction(weight, seed + row)).sum().item()
+    return {"names": list(weights), "slopes": rows}
+
+
+def descend(model: nn.Module, x: Tensor, learning_rate: float) -> None:
+    """A step down the squares of what a model makes of ``x``, on top of the gradients that it holds already.
+
+    So the weights afterwards tell whether it could learn, in which mode it was, and what was left in it.
+    """
+    loss = sum(part.square().sum() for part in model(x))
+    if isinstance(loss, Tensor) and loss.requires_grad:
+        loss.backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.sub_(learning_rate * parameter.grad)
 
 
 def steer(model: Any, x: Tensor, wanted: Tensor) -> None:

@@ -1,13 +1,15 @@
 """From the text of a solution to the notebook that learners get.
 
 ``solutions/NN_name/NN_name.py`` is the source of truth, a py:percent script. Its cells carry short marks:
-``solution="f"`` where learners write f, ``check="f"`` where it is checked, ``box=true`` where the table of assignments
-speaks. Here the marks become nbgrader's metadata, and nbgrader's own generate_assignment makes the release.
+``solution="f"`` where learners write f, ``check="f"`` where it is checked, ``answer="q"`` where they answer a question
+that a person grades (in Markdown or code), ``box=true`` where the table of assignments speaks. Here the marks become
+nbgrader's metadata, and nbgrader's own generate_assignment makes the release.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import jupytext
@@ -33,7 +35,7 @@ def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
     notebook.metadata.pop("jupytext", None)
     # what Jupyter writes when a notebook is saved, so that opening a release changes nothing
     notebook.metadata["language_info"] = {"name": "python"}
-    written: dict[str, list[str]] = {"solution": [], "check": []}
+    written: dict[str, list[str]] = {"solution": [], "check": [], "answer": []}
     for position, cell in enumerate(notebook.cells):
         marks, cell.metadata = dict(cell.metadata), NotebookNode()
         if marks.get("box"):
@@ -45,8 +47,8 @@ def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
                 cell.metadata["nbgrader"] = _nbgrader(assignment, kind, name)
         cell.id = _cell_id(cell, position)
     for kind, names in written.items():
-        if names != list(assignment.points_of):
-            asked = ", ".join(assignment.points_of)
+        if names != list(_asked_for(assignment, kind)):
+            asked = ", ".join(_asked_for(assignment, kind)) or "nothing"
             raise CourseError(
                 f"{assignment.slug}: the cells marked {kind} are for {', '.join(names) or 'nothing'}, "
                 f"the table of assignments asks for {asked}; make the two agree"
@@ -55,22 +57,26 @@ def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
     return notebook
 
 
+def _asked_for(assignment: Assignment, kind: str) -> Mapping[str, int]:
+    return assignment.answers if kind == "answer" else assignment.points_of
+
+
 def _nbgrader(assignment: Assignment, kind: str, name: str) -> dict[str, object]:
-    is_check = kind == "check"
-    if name not in assignment.points_of:
+    points_of = _asked_for(assignment, kind)
+    if name not in points_of:
         raise CourseError(
             f"{assignment.slug}: a cell is marked {kind}={name!r}, which the table of assignments lacks"
         )
     metadata: dict[str, object] = {
         "schema_version": 3,
-        "grade_id": f"check_{name}" if is_check else name,
-        "grade": is_check,
-        "solution": not is_check,
-        "locked": is_check,
+        "grade_id": name if kind == "solution" else f"{kind}_{name}",
+        "grade": kind != "solution",
+        "solution": kind != "check",  # both: nbgrader leaves the points to a person
+        "locked": kind == "check",
         "task": False,
     }
-    if is_check:
-        metadata["points"] = assignment.points_of[name]
+    if kind != "solution":
+        metadata["points"] = points_of[name]
     return metadata
 
 

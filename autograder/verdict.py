@@ -56,13 +56,20 @@ def as_html(verdict: Verdict, hint: int | None = None) -> str:
 
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
-    """The verdict for programs."""
+    """The verdict for programs.
+
+    Returns:
+        ``name`` of the check, ``passed``, ``score`` and ``points``; ``parts`` by their names: true, false, or None where
+        one was not looked at; ``failures``: kinds of the failures of calls, such as ``Timeout``; names of the
+        ``misconceptions`` that were recognised; ``message``: what the learner reads.
+    """
     return {
         "name": verdict.check.name,
         "passed": verdict.passed,
         "score": verdict.score,
         "points": verdict.points,
-        "parts": {finding.part: finding.passed for finding in verdict.findings},
+        "parts": {f.part: None if f.problem == NOT_LOOKED_AT else f.passed for f in verdict.findings},
+        "failures": [finding.failure for finding in verdict.findings if finding.failure],
         "misconceptions": [mistake.name for mistake in verdict.mistakes],
         "message": " ".join([headline(verdict) + ".", *_advice(verdict)]),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ DTYPES = {"F16", "BF16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "BOOL"}
 MAX_TENSOR_DIMS = 8
 MAX_DEPTH = 8
 MAX_TREE_CHARACTERS = 200_000
+MAX_HEADER_BYTES = 4 * 2**20  # of the tensors' places and the tree together, before they are parsed
 
 Tree = Any  # None, bool, int, float, str, Tensor, Seed, Handle, and lists, tuples and str-keyed dicts of them
 
@@ -42,6 +44,9 @@ class Handle:
     name: str
 
 
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)  # all but tabs and line ends
 # what a parser may raise on bytes made to upset it
 _PARSER_ERRORS = (
     SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ArithmeticError, MemoryError
@@ -72,7 +77,10 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
     # a copy: a mapped file that its writer cuts short would kill this process
     content = _read_plain_file(path, max_bytes)
     try:
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        length = int.from_bytes(content[:8], "little")
+        if length > MAX_HEADER_BYTES:
+            raise WireError(f"the reply is too complex: {length:,} bytes of description")
+        header = json.loads(content[8 : 8 + length])
         text = header.pop("__metadata__")["tree"]
         if len(text) > MAX_TREE_CHARACTERS or len(header) > MAX_TENSORS:
             raise WireError(f"the reply is too complex: {len(text)} characters, {len(header)} tensors")
@@ -81,7 +89,7 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> Tree:
                 raise WireError(
                     f"a tensor of type {entry['dtype']!s:.20} with {len(entry['shape'])} dimensions"
                 )
-        return _unpack(json.loads(text), load(content), 0)
+        return _unpack(json.loads(text, parse_int=_small_int), load(content), 0)
     except WireError:
         raise
     except _PARSER_ERRORS as error:
@@ -104,9 +112,22 @@ def _read_plain_file(path: Path, max_bytes: int) -> bytes:
     return content
 
 
+def _small_int(digits: str) -> int:
+    """An integer that a tensor could hold: larger ones upset arithmetic outside."""
+    number = int(digits[:20])
+    if len(digits) > 20 or not -(2**63) <= number < 2**63:
+        raise WireError("an integer of more than 64 bits")
+    return number
+
+
 def printable(text: str) -> str:
     """``text`` without what no file and no database can hold: NUL and halves of characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def legible(text: str) -> str:
+    """``text`` without what a terminal would obey instead of showing it."""
+    return _CONTROLS.sub("", printable(text))
 
 
 def _pack(node: Tree, tensors: dict[str, torch.Tensor], depth: int) -> Any:
@@ -140,17 +161,17 @@ def _unpack(node: Any, tensors: dict[str, torch.Tensor], depth: int) -> Tree:
         raise WireError("the reply has no known form")
     ((kind, content),) = node.items()
     if kind == "plain" and (content is None or type(content) in (bool, int, str)):
-        return printable(content) if isinstance(content, str) else content
+        return legible(content) if isinstance(content, str) else content
     if kind == "float" and type(content) is str:
         return float.fromhex(content)
     if kind == "seed" and type(content) is int:
         return Seed(content)
     if kind == "handle" and type(content) is str:
-        return Handle(content)
+        return Handle(legible(content))
     if kind == "tensor" and type(content) is str:
         return tensors[content]
     if kind == "list" and type(content) is list:
         return [_unpack(item, tensors, depth + 1) for item in content]
     if kind == "dict" and type(content) is dict:
-        return {key: _unpack(item, tensors, depth + 1) for key, item in content.items()}
+        return {legible(key): _unpack(item, tensors, depth + 1) for key, item in content.items()}
     raise WireError("the reply has no known form")

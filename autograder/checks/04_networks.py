@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from autograder import props
 from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.comparing import STANDARD_ERRORS, kind
 from autograder.target import Call
@@ -27,6 +28,7 @@ IMAGE = (3, 64, 64)
 MANY = 64  # latents where signs are counted
 NUM_DRAWS = 128
 AIM = (1.5, -2.4)  # mu and logvar where σ, σ², 1 and |logvar| are far apart: 0.30, 0.09, 1 and 2.4
+NUM_MOVES = 12  # of weights, one at a time
 NO_NOISE = "x_hat is decoded from mu itself, without noise."
 CLOSE = 1e-3  # of the largest number: sums of thousands in another order
 
@@ -102,6 +104,92 @@ def _rows_problem(results: list[Any], noun: str) -> str:
     return ""
 
 
+# ---- gradients, held against what happens when the weights really move ----------------------------------------------
+
+
+def _moving_weights(
+    call: Call, before: tuple[Step, ...], g: Generator, positions: tuple[int | None, ...]
+) -> list[Probe]:
+    """The slopes of each result, what the net makes of a batch, and the same as one weight after another moves.
+
+    The net's own word on its gradients would be cheap to invent; what it makes of the batch has to agree with it.
+    """
+    seed, net = _number(g), Handle("net")
+    noise = (call.kwargs or {}).get("generator")
+    asked = (call.args[0], seed)
+    told = [
+        Probe(
+            Call((net, *asked, position, None if noise is None else noise.value)),
+            "",
+            on="props.slopes",
+            before=before if i == 0 else (),
+        )
+        for i, position in enumerate(positions)
+    ]
+    # what is moved by −1 is moved by nothing: only the noise starts anew, as it does in the other calls
+    return told + [
+        Probe(call, "", on="net", before=(Step("props.move", Call((net, seed, number))),))
+        for number in range(-1, NUM_MOVES)
+    ]
+
+
+def _part(result: Any, position: int | None) -> Tensor:
+    return (result if position is None else result[position]).double()
+
+
+def _reached(
+    results: list[Any], probes: list[Probe], positions: tuple[int | None, ...]
+) -> list[tuple[list[str], list[str]]]:
+    """For each result the names of the weights that its gradient reaches, and of those that it does not."""
+    still, *moved = results[len(positions) :]
+    found = []
+    for told, position in zip(results, positions, strict=False):
+        names, slopes = told["names"], told["slopes"]
+        if not names:
+            raise ValueError("a network without weights")
+        before = _part(still, position)
+        without_effect = {
+            place
+            for place, after in zip(_order(len(names), probes[0]), moved, strict=False)
+            if torch.equal(_part(after, position), before)
+        }
+        hit = [bool(row.any()) and place not in without_effect for place, row in enumerate(slopes)]
+        found.append(
+            (
+                [n for n, h in zip(names, hit, strict=True) if h],
+                [n for n, h in zip(names, hit, strict=True) if not h],
+            )
+        )
+    return found
+
+
+def _order(num_weights: int, probe: Probe) -> list[int]:
+    """Which weight moved in each of the calls."""
+    seed = probe.call.args[2]
+    order = torch.randperm(num_weights, generator=torch.Generator().manual_seed(seed)).tolist()
+    return [order[number % num_weights] for number in range(NUM_MOVES)]
+
+
+def _cut_problem(results: list[Any], probes: list[Probe], whats: tuple[str, ...]) -> str:
+    """Hold the slopes against what the moves did."""
+    still, *moved = results[len(whats) :]
+    for i, what in enumerate(whats):
+        position = probes[i].call.args[3]
+        before = _part(still, position)
+        views = props.views(tuple(before.shape), probes[0].call.args[2]).double()
+        for place, after in zip(_order(len(results[i]["names"]), probes[0]), moved, strict=True):
+            change = (views * (_part(after, position) - before)).flatten(1).sum(1)
+            told = results[i]["slopes"][place].double()
+            # a step is not quite a slope where layers bend, and rounding hides the smallest
+            allowed = 0.7 * max(float(change.norm()), float(told.norm())) + 5e-6 * float(before.norm())
+            if not float((change - told).norm()) <= allowed:
+                return (
+                    f"When {results[i]['names'][place]} moves, {what} changes otherwise than its gradient says: "
+                    "something on the way is cut off from it."
+                )
+    return ""
+
+
 # ---- Encoder --------------------------------------------------------------------------------------------------------
 
 
@@ -166,23 +254,21 @@ def _encoder_rows_hold(results: list[Any], _: list[Probe]) -> str:
 
 def _encoder_gradients(g: Generator) -> list[Probe]:
     x = _pictures(g, 3)
-    before = _settled("Encoder", 6, x, g)
-    return [
-        Probe(Call((Handle("net"), x, i)), "", on="props.reached", before=() if i else before) for i in (0, 1)
-    ]
+    return _moving_weights(Call((x,)), _settled("Encoder", 6, x, g), g, (0, 1))
 
 
-def _encoder_gradients_hold(results: list[Any], _: list[Probe]) -> str:
-    for name, (reached, missed) in zip(("mu", "logvar"), results, strict=True):
+def _encoder_gradients_hold(results: list[Any], probes: list[Probe]) -> str:
+    found = _reached(results, probes, (0, 1))
+    for name, (reached, missed) in zip(("mu", "logvar"), found, strict=True):
         if missed and not reached:
             return f"No gradient of {name} reaches any weight."
-    mine, theirs = (set(reached) for reached, _ in results)
-    missed = [name for name in results[0][1] if name not in theirs]
+    mine, theirs = (set(reached) for reached, _ in found)
+    missed = [name for name in found[0][1] if name not in theirs]
     if missed:
         return f"No gradient reaches {missed[0]}: is that layer used?"
     if not mine & theirs and (len(mine) == 1 or len(theirs) == 1):
         return "One of the two heads is cut off from the layers below it."
-    return ""
+    return _cut_problem(results, probes, ("mu", "logvar"))
 
 
 def _encoder_inputs(g: Generator) -> list[Probe]:
@@ -299,14 +385,16 @@ def _decoder_rows_hold(results: list[Any], _: list[Probe]) -> str:
 
 def _decoder_gradients(g: Generator) -> list[Probe]:
     z = torch.randn(3, 6, generator=g)
-    return [Probe(Call((Handle("net"), z)), "", on="props.reached", before=_settled("Decoder", 6, z, g))]
+    return _moving_weights(Call((z,)), _settled("Decoder", 6, z, g), g, (None,))
 
 
-def _decoder_gradients_hold(results: list[Any], _: list[Probe]) -> str:
-    reached, missed = results[0]
+def _decoder_gradients_hold(results: list[Any], probes: list[Probe]) -> str:
+    ((reached, missed),) = _reached(results, probes, (None,))
     if missed and not reached:
         return "No gradient of the picture reaches any weight."
-    return f"No gradient reaches {missed[0]}: is that layer used?" if missed else ""
+    if missed:
+        return f"No gradient reaches {missed[0]}: is that layer used?"
+    return _cut_problem(results, probes, ("the picture",))
 
 
 # ---- VAE ------------------------------------------------------------------------------------------------------------
@@ -355,7 +443,7 @@ def _vae_holds(results: list[Any], probes: list[Probe]) -> str:
         "decode", curve, (len(_offsets()), *IMAGE)
     )
     problem = problem or _returned_problem(drawn, codes)
-    if not problem and _same(drawn[0], probes[-2].call.args[0]):
+    if not problem and _same(drawn[0][:4], probes[-2].call.args[0][:4]):
         return "x_hat is the image that was passed in."
     problem = problem or _noise_problem(drawn[0], codes[1], curve)
     if problem == NO_NOISE and not _same(shapes[1][0], shapes[2][0]):
@@ -487,15 +575,13 @@ def _vae_noise_holds(results: list[Any], _: list[Probe]) -> str:
 
 def _vae_gradients(g: Generator) -> list[Probe]:
     x = _pictures(g, 3)
-    before = _settled("VAE", 4, x, g)
-    return [
-        Probe(Call((Handle("net"), x, i)), "", on="props.reached", before=() if i else before)
-        for i in range(3)
-    ]
+    call = Call((x,), {"generator": Seed(_number(g))})
+    return _moving_weights(call, _settled("VAE", 4, x, g), g, (0, 1, 2))
 
 
-def _vae_gradients_hold(results: list[Any], _: list[Probe]) -> str:
-    x_hat, mu, logvar = (set(reached) for reached, _ in results)
+def _vae_gradients_hold(results: list[Any], probes: list[Probe]) -> str:
+    found = _reached(results, probes, (0, 1, 2))
+    x_hat, mu, logvar = (set(reached) for reached, _ in found)
     if not mu and not logvar:
         return "No gradient of mu and logvar reaches any weight."
     if not x_hat:
@@ -506,8 +592,10 @@ def _vae_gradients_hold(results: list[Any], _: list[Probe]) -> str:
         return "The gradient of x_hat reaches mu, but not logvar: keep σ in the graph."
     if mu - logvar and not x_hat & (mu - logvar):
         return "The gradient of x_hat reaches logvar, but not mu: keep it in the graph."
-    missed = [name for name in results[0][1] if name not in mu | logvar]
-    return f"No gradient reaches {missed[0]}: is that layer used?" if missed else ""
+    missed = [name for name in found[0][1] if name not in mu | logvar]
+    if missed:
+        return f"No gradient reaches {missed[0]}: is that layer used?"
+    return _cut_problem(results, probes, ("x_hat", "mu", "logvar"))
 
 
 # ---- what the catalogue is built of ---------------------------------------------------------------------------------
@@ -558,9 +646,9 @@ class _PlainDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(latent_dim, 32),
+            nn.Linear(latent_dim, 12),
             nn.LeakyReLU(),
-            nn.Linear(32, colours * size**2),
+            nn.Linear(12, colours * size**2),
             nn.Unflatten(1, (colours, size, size)),
         )
         self.ends, self.begins = ends, begins

@@ -215,14 +215,17 @@ def _batches(g: Generator) -> list[Probe]:
 def _left_behind(g: Generator) -> list[Probe]:
     def probe(mode: tuple[Step, ...], label: str) -> Probe:
         before = (*_model(g, 3), *mode, *_loader(g, 4, 4))
-        return Probe(MEASURE, label, before=before, after=(WEIGHTS, STATE))
+        # What it says of its state finds the words. What a step makes of its weights decides: that depends on the mode,
+        # on gradients left behind, and on whether it can learn.
+        step = Step("props.descend", Call((Handle("model"), _images(g, 3), 0.05)))
+        return Probe(MEASURE, label, before=before, after=(STATE, WEIGHTS, step, WEIGHTS))
 
     return [probe((), "a model in training mode"), probe((TO_EVAL,), "a model in eval mode")]
 
 
 def _as_it_was(results: list[Any], probes: list[Probe]) -> str:
-    for (_, _, state), probe in zip(results, probes, strict=True):
-        found = state if isinstance(state, dict) else {}
+    for result, probe in zip(results, probes, strict=True):
+        found = result[1] if isinstance(result[1], dict) else {}
         was_training = TO_EVAL not in probe.before
         if found.get("training") is not was_training:
             now = "eval mode" if was_training else "training mode"

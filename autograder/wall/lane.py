@@ -45,7 +45,7 @@ class Lane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self.close()
 
     def take(self) -> Place:
         """A kernel of which its user must take care: it is to be ended, and its folder to be removed.
@@ -60,7 +60,7 @@ class Lane:
                 require_wall()
                 self.slow = str(error)
                 log.warning("Kernels are started one by one, which takes longer: %s", error)
-                self._close()
+                self.close()
         return OwnSandbox(self._chapter, self._limits, self._hidden)
 
     def _take_fork(self) -> Fork:
@@ -78,7 +78,8 @@ class Lane:
         self._next = self._warm.fork(self._limits)
         return taken
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the warm process and all kernels that were forked from it."""
         if self._next is not None:
             self._next.end()
             self._next.folder.remove()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
+import struct
+import zlib
 from typing import Any
 
 import nbformat
@@ -15,6 +18,13 @@ from autograder.wall.limits import Limits
 from autograder.wire import printable
 
 MAX_PIXELS = 4_000_000
+# what a terminal would obey instead of showing it; colours, as of tracebacks, end in m and are let through
+_CONTROLS = re.compile(r"\x1b(?!\[[0-9;]{0,20}m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+# what decoding bytes made to upset it may raise
+_PICTURE_ERRORS = (
+    binascii.Error, zlib.error, struct.error, OSError, EOFError, ValueError, TypeError, LookupError, AttributeError,
+    SyntaxError, ArithmeticError, RuntimeError, MemoryError, Image.DecompressionBombError,
+)  # fmt: skip
 
 
 class Budget:
@@ -56,7 +66,7 @@ class Outputs:
         room = min(self._characters_left, self._budget.characters)
         if not isinstance(text, str) or room <= 0:
             return ""
-        taken = printable(text[:room])
+        taken = _CONTROLS.sub("", printable(text[:room]))
         self._characters_left -= len(text)
         self._budget.characters -= len(taken)
         return taken if len(text) <= room else taken + "\n… the rest of the output was cut off"
@@ -76,8 +86,8 @@ class Outputs:
         self.cells.append(
             nbformat.v4.new_output(
                 "error",
-                ename=self._take(str(name)[:200]),
-                evalue=self._take(str(value)[:2000]),
+                ename=self._take(name[:200] if isinstance(name, str) else ""),
+                evalue=self._take(value[:2000] if isinstance(value, str) else ""),
                 traceback=taken.split("\n"),
             )
         )
@@ -103,8 +113,10 @@ class Outputs:
                 if image.width * image.height > MAX_PIXELS:
                     return ""
                 drawn = io.BytesIO()
-                image.convert("RGBA").save(drawn, "PNG")
-        except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                pixels = image.convert("RGBA")
+                # from the bare numbers: a converted picture would bring its colour profile and comments along
+                Image.frombytes("RGBA", pixels.size, pixels.tobytes()).save(drawn, "PNG")
+        except _PICTURE_ERRORS:
             return ""
         size = len(drawn.getvalue())
         if size > min(self._limits.image_bytes, self._budget.image_bytes):

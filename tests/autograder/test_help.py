@@ -110,7 +110,11 @@ def test_the_command_refuses_what_it_does_not_know(capsys) -> None:
 def test_a_machine_that_can_grade_is_told_so(capsys) -> None:
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
-    assert "✗" not in said and "✓ kernel: started, asked and stopped in" in said
+    assert (
+        "✗" not in said
+        and "✓ kernel: the first one started, asked and stopped in" in said
+        and "✓ fast lane: each" in said
+    )
 
 
 def test_a_machine_without_a_wall_is_told_what_to_install(monkeypatch, capsys) -> None:
