@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograder.class_commands import add_commands, need_nbgrader
 from vae_ref.errors import CourseError
 
 DESCRIPTION = """\
@@ -115,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
     )
     grades.set_defaults(run=_grades)
+
+    add_commands(commands)
     return parser
 
 
@@ -154,7 +157,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _release(args: argparse.Namespace) -> int:
-    _need_nbgrader()
+    need_nbgrader()
     from autograder.assignments import RELEASED
     from autograder.release import release
 
@@ -164,7 +167,7 @@ def _release(args: argparse.Namespace) -> int:
 
 
 def _sample_class(args: argparse.Namespace) -> int:
-    _need_nbgrader()
+    need_nbgrader()
     from autograder.sample_class import make_sample_class
 
     print(make_sample_class(args.course, args.sources))
@@ -172,7 +175,7 @@ def _sample_class(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
-    _need_nbgrader()
+    need_nbgrader()
     from autograder.batch import default_workers, on_this_machine
     from autograder.cluster import on_dask
     from autograder.nbgrader_plugins import grade_assignment
@@ -189,20 +192,11 @@ def _grade(args: argparse.Namespace) -> int:
 
 
 def _grades(args: argparse.Namespace) -> int:
-    _need_nbgrader()
+    need_nbgrader()
     from autograder.gradebook import grades_table
 
     print(grades_table(args.course, args.assignment))
     return 0
-
-
-def _need_nbgrader() -> None:
-    try:
-        import nbgrader  # noqa: F401
-    except ImportError:
-        raise CourseError(
-            "nbgrader is not installed; this command needs it: pip install 'vae-course[grade]'"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
     """The verdict for programs.
 
     Returns:
-        ``name`` of the check, ``passed``, ``score`` and ``points``; ``parts`` by their names: true, false, or None where
-        one was not looked at; ``failures``: kinds of the failures of calls, such as ``Timeout``; names of the
+        ``name`` of the check, ``passed``, ``score`` and ``points``; ``parts`` by their names: true, false, or None
+        where one was not looked at; ``failures``: kinds of the failures of calls, such as ``Timeout``; names of the
         ``misconceptions`` that were recognised; ``message``: what the learner reads.
     """
     return {
