@@ -19,6 +19,7 @@ from autograder.target import Call, Failure, Reply, Value
 from autograder.wall.outputs import Budget, Outputs
 from autograder.wall.places import Place
 from autograder.wall.sandbox import WallError
+from autograder.wall.usage import private_memory
 from autograder.wire import WireError, read, write
 
 MAX_MESSAGE_BYTES = 8 * 2**20
@@ -27,12 +28,14 @@ GRACE_SECONDS = 3.0  # what an interrupted kernel gets to stop, and a finished o
 POLL_SECONDS = 0.25
 SOCKET_POLL_SECONDS = 0.005
 ANSWER_POLL_SECONDS = 0.05
+MEMORY_POLL_SECONDS = 0.5
 SEND_MILLISECONDS = 2000
 MAX_OUTBOX_ENTRIES = 64
 SAY_GONE = {
     "ended": "the process that runs your code ended before this check could",
     "timeout": "a cell did not end within its time and could not be interrupted",
     "total": "all the code together used up its time",
+    "memory": "the code used more memory than a hand-in may",
     "outbox": "the code wrote more data than a hand-in may",
     "nonsense": "the process that runs your code sent what no kernel sends",
 }
@@ -60,6 +63,7 @@ class WalledKernel:
         self._limits = place.limits
         self._calls = 0
         self._budget = Budget(self._limits)
+        self._looked_at_memory = 0.0
         self.gone = ""  # why the kernel answers no more, once it does not
 
     def __enter__(self) -> WalledKernel:
@@ -83,6 +87,9 @@ class WalledKernel:
         self._context.setsockopt(zmq.SNDTIMEO, SEND_MILLISECONDS)  # to a kernel that closed its sockets
         self._context.setsockopt(zmq.RECONNECT_IVL, -1)  # a socket put in the place of ours is never called
         self._wait_for_sockets()
+        self._process = self._place.process()
+        if self._folder.group is not None:
+            self._folder.group.add(self._process)
         self._client = BlockingKernelClient(context=self._context)
         self._client.load_connection_info(self._folder.connection)
         self._client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
@@ -237,10 +244,15 @@ class WalledKernel:
             return "", None
 
     def _look_after(self) -> None:
-        """Notice a process that ended, and one that fills the disk."""
+        """Notice a process that ended, and code that fills the memory or the disk."""
         if self._place.ended():
             self._end("ended")
             return
+        if time.monotonic() - self._looked_at_memory > MEMORY_POLL_SECONDS:
+            self._looked_at_memory = time.monotonic()
+            if private_memory(self._process) > self._limits.memory_bytes:
+                self._end("memory")
+                return
         size = count = 0
         try:
             with os.scandir(self._folder.outbox) as entries:

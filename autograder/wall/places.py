@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
 from dataclasses import asdict
@@ -24,10 +25,12 @@ from jupyter_client.connect import write_connection_file
 
 from autograder.wall.limits import Limits
 from autograder.wall.sandbox import WallError, kernel_command, new_learner_uid, warm_command
+from autograder.wall.usage import new_group
 
 FOLDERS = Path("/tmp")  # ipc socket paths must be short, so not wherever TMPDIR points
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 LAST_WORDS_BYTES = 4000
+CREDENTIALS = struct.Struct("3i")  # process, user and group of who sent a message
 
 
 class Folder:
@@ -62,6 +65,7 @@ class Folder:
             for path in (self.outbox, Path(file)):
                 os.chown(path, uid, uid)
         self.log = (self.path / "log").open("w+b")
+        self.group = new_group(self.path.name, limits)
 
     def is_ready(self) -> bool:
         """Whether the kernel listens."""
@@ -74,6 +78,8 @@ class Folder:
     def remove(self) -> None:
         """Remove what a learner's process left, however deeply it is nested and whatever its permissions."""
         self.log.close()
+        if self.group is not None:
+            self.group.remove()
         for command_line in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
             subprocess.run([*command_line, "--", self.path], capture_output=True, check=False)
             if not self.path.exists():
@@ -85,6 +91,10 @@ class Place(Protocol):
 
     folder: Folder
     limits: Limits
+
+    def process(self) -> int:
+        """Number of the process above all others of the kernel, once that listens."""
+        ...
 
     def ended(self) -> bool:
         """Whether the kernel's process is gone."""
@@ -116,6 +126,9 @@ class OwnSandbox:
         # unlike the process's number this works in forks of ours too
         self._handle = io.FileIO(os.pidfd_open(self._process.pid))
 
+    def process(self) -> int:
+        return self._process.pid
+
     def ended(self) -> bool:
         return self._handle.closed or bool(select.select([self._handle], [], [], 0)[0])
 
@@ -136,14 +149,29 @@ class Fork:
         self.folder = folder
         self.limits = limits
         self._connection = connection
+        # the one message that comes says who sent it, in numbers of this side
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._process = 0
+
+    def process(self) -> int:
+        if not self._process:
+            self._receive(0)
+        return self._process
 
     def ended(self) -> bool:
         try:
-            return not self._connection.recv(1, socket.MSG_DONTWAIT)
+            return not self._receive(socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
             return True
+
+    def _receive(self, flags: int) -> bytes:
+        message, notes, _, _ = self._connection.recvmsg(1, socket.CMSG_SPACE(CREDENTIALS.size), flags)
+        for level, kind, content in notes:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and message:
+                self._process = CREDENTIALS.unpack(content)[0]
+        return message
 
     def end(self) -> None:
         # not only closed: forks of this process hold the same connection

@@ -226,6 +226,16 @@ def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on(place: Places) -> Non
         assert said(kernel, "print('alive')").strip() == "alive"
 
 
+def test_many_processes_have_no_more_memory_than_one(place: Places) -> None:
+    hungry = "import sys, time; x = bytearray(b'x') * (600 * 2**20); time.sleep(60)"
+    with WalledKernel(place(Limits(cell_seconds=40, memory_bytes=2 * 2**30))) as kernel:
+        run = kernel.run(
+            f"import subprocess, sys, time\n"
+            f"many = [subprocess.Popen([sys.executable, '-c', {hungry!r}]) for _ in range(6)]\ntime.sleep(40)"
+        )
+        assert run.status == "gone" and "more memory" in run.reason
+
+
 def test_processes_are_limited_and_none_survives(place: Places) -> None:
     sleep = f"sleep 600.{os.getpid()}"  # no other test's
     with WalledKernel(place(Limits(cell_seconds=30, processes=40))) as kernel:

@@ -87,6 +87,7 @@ def _keep(connection: socket.socket, name: str, errors: int) -> int:
             _end_with_parent()
             connection.close()
             os._exit(_first_process(name))
+        connection.send(b"!")  # the other side learns which process this is
         watched = os.pidfd_open(first)
         while True:
             ready, _, _ = select.select([connection.fileno(), watched], [], [])
