@@ -30,7 +30,7 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
-from autograder.apart import Grading
+from autograder import formgrader, station
 from autograder.batch import Executor, Store, Task, grade_all
 from autograder.gradebook import require_gradebook
 from autograder.intake import Intake, hand_in_time, record_of, take_in
@@ -55,6 +55,9 @@ def configure(config: Config) -> None:
         )
     ]
     config.HTMLExporter.sanitize_html = True  # the formgrader's pages show what learners wrote
+    # or the formgrader's first page shows the address of the gradebook with its password
+    config.FormgradeExtension.debug = False
+    formgrader.install()
     config.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
     # nbgrader sets both for HTMLExporter, and what is set for a subclass comes first
     config.FeedbackExporter.template_name = "course_feedback"
@@ -73,7 +76,10 @@ class Autograde(StockAutograde):
             require_gradebook(self.coursedir, self.coursedir.assignment_id)
             with tempfile.TemporaryDirectory(prefix="intake-") as folder:
                 self._rebuilt = Path(folder).resolve()
-                super().start()
+                try:
+                    super().start()
+                finally:
+                    station.leave()
         except CourseError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
@@ -197,7 +203,8 @@ class Judge(NbGraderPreprocessor):
         graded = None if self.store is None else self.store.load(task)
         if graded is None:
             # nbgrader works in the course's folder, which nobody inside needs to see
-            graded = Grading(nb, task.slug, task.student, (Path.cwd(),)).finish()
+            # and in the formgrader's server, which must not fork
+            graded = station.graded_notebook(station.grade_here(station.request_for(task, (Path.cwd(),))))
         for cell, done in zip(nb.cells, graded.cells, strict=True):  # the rest of a cell is nbgrader's
             if cell.cell_type == "code":
                 cell.outputs = done.outputs

@@ -1,8 +1,8 @@
-"""What a worker of a Dask cluster does: grade one hand-in after the other, in another process.
+"""Grade for those who must not fork: a worker of a Dask cluster, and the server of the formgrader.
 
-A worker never runs learners' code itself, nor forks, for it has threads: each of them keeps a :class:`Station`, a
+They have threads and event loops, which do not survive a fork. So each of their threads keeps a :class:`Station`, a
 process of its own that forks a judge for every hand-in, as a batch on one machine does, and that ends what it is doing
-when its worker ends. Only JSON crosses, in both directions.
+when the one who asked ends. Only JSON crosses, in both directions.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 
 from autograder import batch
 from autograder.apart import GRACE_SECONDS, Grading
+from autograder.batch import Task
 from autograder.wall import Limits, require_wall
 from vae_ref.errors import CourseError
 
-_mine = threading.local()  # each thread of a worker grades one hand-in at a time, in a station of its own
+_mine = threading.local()  # each thread grades one hand-in at a time, in a station of its own
 
 
 def introduction() -> str:
@@ -47,16 +49,43 @@ def other_grader(theirs: str, here: str) -> str:
     )
 
 
-def grade_here(request: str) -> str:
-    """Grade one hand-in on this worker.
+def request_for(task: Task, hidden: tuple[Path, ...] = ()) -> str:
+    """What to say to :func:`grade_here`.
 
     Args:
-        request: JSON of ``grader`` (the version that must be installed here), ``slug``, ``student``, ``notebook`` (text
-            of what intake rebuilt) and ``hidden`` (paths).
+        task: the hand-in.
+        hidden: folders that must not be visible behind the wall, where they exist at all.
+    """
+    request = {
+        "grader": batch.grader_version(),
+        "slug": task.slug,
+        "student": task.student,
+        "notebook": nbformat.writes(task.notebook),
+        "hidden": [str(folder) for folder in hidden],
+    }
+    return json.dumps(request)
+
+
+def graded_notebook(answer: str) -> NotebookNode:
+    """The notebook in an answer of :func:`grade_here`.
+
+    Raises:
+        CourseError: there is none, because nothing can be graded there.
+    """
+    said = json.loads(answer)
+    if "problem" in said:
+        raise CourseError(f"{said['machine']} cannot grade: {said['problem']}")
+    return nbformat.reads(said["notebook"], as_version=4)
+
+
+def grade_here(request: str) -> str:
+    """Grade one hand-in on this machine.
+
+    Args:
+        request: from :func:`request_for`.
 
     Returns:
-        JSON of ``worker``, the name of this machine, and of either ``notebook``, the text of the graded notebook, or
-        ``problem``, why nothing can be graded here.
+        JSON for :func:`graded_notebook`.
 
     Raises:
         RuntimeError: the station ended; another one will do.
@@ -66,16 +95,21 @@ def grade_here(request: str) -> str:
     try:
         return str(_mine.station.ask(request))
     except BaseException:
+        leave()
+        raise
+
+
+def leave() -> None:
+    """End the station of this thread, if it has one; :func:`grade_here` starts another."""
+    if hasattr(_mine, "station"):
         _mine.station.close()
         del _mine.station
-        raise
 
 
 class Station:
     """A process that grades one hand-in after the other, each in a process of its own.
 
-    It is started as a program, not forked: a worker has threads, whose locks would stay locked in a fork, and Dask
-    forbids its workers children of the other kind.
+    It is started as a program, not forked; Dask forbids its workers children of the other kind, too.
     """
 
     def __init__(self) -> None:
@@ -85,6 +119,7 @@ class Station:
                 [sys.executable, "-m", "autograder.station", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # ctrl-C is for the one who asked
             )
             self._line = Connection(ours.detach())
 
@@ -120,12 +155,12 @@ class Station:
 
 
 def serve(line: Connection) -> None:
-    """Be a station: answer requests until the worker at the other end of the line is gone."""
+    """Be a station: answer requests until the one at the other end of the line is gone."""
     batch.grader_version()  # now, while the files are those that were loaded
     while True:
         try:
             answer = _answer(line, json.loads(line.recv_bytes()))
-            line.send_bytes(json.dumps({**answer, "worker": socket.gethostname()}).encode())
+            line.send_bytes(json.dumps({**answer, "machine": socket.gethostname()}).encode())
         except (EOFError, OSError):
             return
 
@@ -134,9 +169,9 @@ def _answer(line: Connection, request: dict[str, Any]) -> dict[str, str]:
     """Grade what a request asks for.
 
     Raises:
-        EOFError: the worker is gone, and nobody wants the answer.
+        EOFError: nobody wants the answer any more.
     """
-    # asked here, where the code was loaded that will grade: that on the disk may have changed since the worker started
+    # asked here, where the code was loaded that will grade: that on the disk may have changed since
     problem = other_grader(request["grader"], batch.grader_version())
     if problem:
         return {"problem": problem}
@@ -145,7 +180,7 @@ def _answer(line: Connection, request: dict[str, Any]) -> dict[str, str]:
     notebook = nbformat.reads(request["notebook"], as_version=4)
     grading = Grading(notebook, request["slug"], request["student"], hidden)
     wait([grading.receiver, line], max(0.0, grading.deadline - time.monotonic()))
-    if line.poll():  # the worker says nothing while it waits, so this is its end
+    if line.poll():  # who asked says nothing while waiting, so this is the end
         grading.stop()
         raise EOFError
     try:
