@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from autograder.apart import Grading
 from autograder.assignments import assignment_named
 from autograder.grading import fill_in_reason, was_refused
 from autograder.intake import record_of
-from autograder.wall import Lane
+from autograder.wall import Lane, Limits
 from vae_ref.files import write_text
 
 FOLDER = ".graded"  # in the course's folder, which nobody behind the wall can see
@@ -38,18 +38,31 @@ class Task:
     Attributes:
         slug: name of the assignment.
         student: whose it is.
-        notebook: what intake rebuilt.
+        text: the notebook that intake rebuilt, as a file has it.
+        limits: what the hand-in may use.
     """
 
     slug: str
     student: str
-    notebook: NotebookNode
+    text: str
+    limits: Limits = field(default_factory=Limits)
 
     @property
+    def notebook(self) -> NotebookNode:
+        """The notebook, read anew each time: a large class would not fit into memory as objects."""
+        return nbformat.reads(self.text, as_version=4)
+
+    @functools.cached_property
+    def refused(self) -> str:
+        """Why intake refused it; empty if it did not."""
+        return record_of(self.notebook)[0]
+
+    @functools.cached_property
     def key(self) -> str:
         """A short name for all that decides the grades."""
-        cells = [[cell.cell_type, _grade_id(cell), cell.source] for cell in self.notebook.cells]
-        parts = [self.slug, self.student, record_of(self.notebook), cells, grader_version()]
+        notebook = self.notebook
+        cells = [[cell.cell_type, _grade_id(cell), cell.source] for cell in notebook.cells]
+        parts = [self.slug, self.student, record_of(notebook), cells, asdict(self.limits), grader_version()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -77,10 +90,13 @@ class Store:
     def __init__(self, course: Path, slug: str) -> None:
         self._folder = course / FOLDER / slug
 
+    def has(self, task: Task) -> bool:
+        """Whether this hand-in was graded by this grader already."""
+        return self._path(task).is_file()
+
     def load(self, task: Task) -> NotebookNode | None:
-        """The graded notebook if this hand-in was graded by this grader already."""
-        path = self._path(task)
-        return nbformat.read(path, as_version=4) if path.is_file() else None
+        """The graded notebook if there is one."""
+        return nbformat.read(self._path(task), as_version=4) if self.has(task) else None
 
     def save(self, task: Task, graded: NotebookNode) -> None:
         """Keep a graded notebook in place of what the learner handed in before."""
@@ -95,22 +111,6 @@ class Store:
         # a learner's name may be as long as a file's name can be
         whose = hashlib.sha256(task.student.encode()).hexdigest()[:16]
         return self._folder / whose / f"{task.key}.ipynb"
-
-
-def grade_apart(task: Task, lane: Lane) -> NotebookNode:
-    """The graded notebook of one hand-in, which a process of its own grades unless intake refused it.
-
-    Args:
-        task: what to grade.
-        lane: where its kernel comes from, if it needs one.
-
-    Raises:
-        CourseError: nothing can be graded here, whoever hands in.
-    """
-    refused, _ = record_of(task.notebook)
-    if refused:
-        return fill_in_reason(task.notebook, refused)
-    return Grading(task.notebook, task.slug, task.student, lane.take()).finish()
 
 
 # Grades tasks, in any order and wherever it likes, and yields each with its graded notebook as soon as that is there.
@@ -129,11 +129,11 @@ def grade_all(tasks: Sequence[Task], store: Store, executor: Executor) -> None:
     Raises:
         CourseError: nothing can be graded here, whoever hands in.
     """
-    missing = [task for task in tasks if store.load(task) is None]
-    refused = [task for task in missing if record_of(task.notebook)[0]]
+    missing = [task for task in tasks if not store.has(task)]
+    refused = [task for task in missing if task.refused]
     for task in refused:
-        store.save(task, fill_in_reason(task.notebook, record_of(task.notebook)[0]))
-    wanted = [task for task in missing if not record_of(task.notebook)[0]]
+        store.save(task, fill_in_reason(task.notebook, task.refused))
+    wanted = [task for task in missing if not task.refused]
     failed = len(refused)
     with (
         contextlib.closing(executor(wanted)) as results,
@@ -163,7 +163,7 @@ def _in_parallel(
         return
     waiting = list(reversed(tasks))
     running: list[tuple[Task, Grading]] = []
-    with Lane(assignment_named(waiting[0].slug).number, hidden=hidden) as lane:
+    with Lane(assignment_named(tasks[0].slug).number, tasks[0].limits, hidden) as lane:
         try:
             while waiting or running:
                 while waiting and len(running) < workers:

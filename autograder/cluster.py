@@ -15,13 +15,12 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 from autograder import batch
 from autograder.batch import Executor, Task
-from autograder.station import grade_here, introduction, other_grader
+from autograder.station import grade_here, graded_notebook, introduction, other_grader, request_for
 from vae_ref.errors import CourseError
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def _results(
         future, result = _next(client, completed)
         task = running.pop(str(future.key).rpartition("-")[2])
         if isinstance(result, str):
-            yield task, _notebook(result)
+            yield task, graded_notebook(result)
         elif future.status == "error":
             lost[task.student] = _one_line(result)
         else:
@@ -143,24 +142,9 @@ def _next(client: Client, completed: Any) -> tuple[Future, object]:
 
 
 def _submit(client: Client, task: Task, hidden: tuple[Path, ...]) -> Future:
-    request = {
-        "grader": batch.grader_version(),
-        "slug": task.slug,
-        "student": task.student,
-        "notebook": nbformat.writes(task.notebook),
-        "hidden": [str(folder) for folder in hidden],
-    }
     # The key is all that decides the grades: whoever asks twice, also after a stop, gets the one answer.
-    return client.submit(
-        grade_here, json.dumps(request), key=f"grade-{task.slug}-{task.key}", retries=RETRIES, pure=False
-    )
-
-
-def _notebook(answer: str) -> NotebookNode:
-    said = json.loads(answer)
-    if "problem" in said:
-        raise CourseError(f"worker {said['worker']} cannot grade: {said['problem']}")
-    return nbformat.reads(said["notebook"], as_version=4)
+    key = f"grade-{task.slug}-{task.key}"
+    return client.submit(grade_here, request_for(task, hidden), key=key, retries=RETRIES, pure=False)
 
 
 def _one_line(error: object) -> str:

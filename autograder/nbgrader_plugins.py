@@ -7,14 +7,12 @@ each hand-in (:mod:`autograder.intake`) in a folder of its own and reads it from
 
 from __future__ import annotations
 
-import functools
 import glob
 import logging
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -30,21 +28,30 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from tqdm import tqdm
+from traitlets import Instance
 from traitlets.config import Config
 
-from autograder.assignments import assignment_named
-from autograder.batch import Executor, Store, Task, grade_all, grade_apart
+from autograder import formgrader, station
+from autograder.batch import Executor, Store, Task, grade_all
 from autograder.gradebook import require_gradebook
+from autograder.grading import fill_in_reason
 from autograder.intake import Intake, hand_in_time, record_of, take_in
 from autograder.release import course_config
-from autograder.wall import Lane, require_wall
+from autograder.wall import Limits, require_wall
 from vae_ref.errors import CourseError
 
 UNWRITTEN = 'raise NotImplementedError("write this, then run the check below")'
 
 
-def configure(config: Config) -> None:
-    """Set nbgrader up for this course; call it from ``nbgrader_config.py`` with ``get_config()``."""
+def configure(config: Config, limits: Limits | None = None) -> None:
+    """Set nbgrader up for this course; call it from ``nbgrader_config.py`` with ``get_config()``.
+
+    Args:
+        config: the course's.
+        limits: what a hand-in may use, if it is not the usual.
+    """
+    if limits is not None:
+        config.Judge.limits = limits
     # nbgrader makes a new gradebook with the command "alembic", which lies beside this Python
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     config.ClearSolutions.code_stub = {"python": UNWRITTEN}
@@ -57,6 +64,9 @@ def configure(config: Config) -> None:
         )
     ]
     config.HTMLExporter.sanitize_html = True  # the formgrader's pages show what learners wrote
+    # or the formgrader's first page shows the address of the gradebook with its password
+    config.FormgradeExtension.debug = False
+    formgrader.install()
     config.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
     # nbgrader sets both for HTMLExporter, and what is set for a subclass comes first
     config.FeedbackExporter.template_name = "course_feedback"
@@ -75,17 +85,13 @@ class Autograde(StockAutograde):
             require_gradebook(self.coursedir, self.coursedir.assignment_id)
             with tempfile.TemporaryDirectory(prefix="intake-") as folder:
                 self._rebuilt = Path(folder).resolve()
-                super().start()
+                try:
+                    super().start()
+                finally:
+                    station.leave()
         except CourseError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
-
-    def convert_notebooks(self) -> None:
-        # nbgrader works in the course's folder, which nobody inside needs to see
-        number = assignment_named(self.coursedir.assignment_id).number
-        with Lane(number, hidden=(Path.cwd(),)) as lane:
-            Judge.grade = functools.partial(grade_apart, lane=lane)
-            super().convert_notebooks()
 
     def _require_wall(self) -> None:
         require_wall()
@@ -171,36 +177,47 @@ class BatchAutograde(Autograde):
         self.force = True  # those that are left replace what was there
         wanted = [task for folder in self.assignments for task in tasks[folder]]
         grade_all(wanted, store, self.executor)
-        Judge.grade = store.load
-        with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
-            StockAutograde.convert_notebooks(self)
+        Judge.store = store
+        try:
+            with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
+                super().convert_notebooks()
+        finally:
+            Judge.store = None
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         super().convert_single_notebook(notebook_filename)
         self._bar.update()
 
     def _tasks(self, notebooks: list[str]) -> list[Task]:
-        tasks = []
+        tasks, limits = [], Judge(config=self.config).limits
         for name in notebooks:
             about = self.init_single_notebook_resources(name)["nbgrader"]
-            tasks.append(Task(about["assignment"], about["student"], nbformat.read(name, as_version=4)))
+            text = Path(name).read_text(encoding="utf-8")
+            tasks.append(Task(about["assignment"], about["student"], text, limits))
         return tasks
 
     def _changed(self, store: Store, tasks: list[Task]) -> bool:
         there = Path(self._format_dest(tasks[0].slug, tasks[0].student)).is_dir()
-        return not there or any(store.load(task) is None for task in tasks)
+        return not there or any(not store.has(task) for task in tasks)
 
 
 class Judge(NbGraderPreprocessor):
     """Takes over what the learner's cells gave behind the wall, and what the checks outside of it said."""
 
-    grade: Callable[[Task], NotebookNode | None]  # set by the converter at work
+    limits = Instance(Limits, args=(), help="what a hand-in may use").tag(config=True)
+    store: Store | None = None  # where a batch has put what it found
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill in the outputs of all cells; only check cells get points."""
         about = resources["nbgrader"]
-        graded = Judge.grade(Task(about["assignment"], about["student"], nb))
-        assert graded is not None, "a batch grades every hand-in before the gradebook gets it"
+        task = Task(about["assignment"], about["student"], nbformat.writes(nb), self.limits)
+        graded = None if self.store is None else self.store.load(task)
+        if graded is None and task.refused:
+            graded = fill_in_reason(task.notebook, task.refused)
+        if graded is None:
+            # nbgrader works in the course's folder, which nobody inside needs to see
+            # and in the formgrader's server, which must not fork
+            graded = station.graded_notebook(station.grade_here(station.request_for(task, (Path.cwd(),))))
         for cell, done in zip(nb.cells, graded.cells, strict=True):  # the rest of a cell is nbgrader's
             if cell.cell_type == "code":
                 cell.outputs = done.outputs

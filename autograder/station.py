@@ -1,8 +1,8 @@
-"""What a worker of a Dask cluster does: grade one hand-in after the other, in another process.
+"""Grade for those who must not fork: a worker of a Dask cluster, and the server of the formgrader.
 
-A worker never runs learners' code itself, nor forks, for it has threads: each of them keeps a :class:`Station`, a
+They have threads and event loops, which do not survive a fork. So each of their threads keeps a :class:`Station`, a
 process of its own that forks a judge for every hand-in, as a batch on one machine does, and that ends what it is doing
-when its worker ends. Only JSON crosses, in both directions.
+when the one who asked ends. Only JSON crosses, in both directions.
 """
 
 from __future__ import annotations
@@ -14,19 +14,24 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 
 from autograder import batch
 from autograder.apart import GRACE_SECONDS, Grading
 from autograder.assignments import assignment_named
+from autograder.batch import Task
 from autograder.wall import Lane, Limits, Place, require_wall
 from vae_ref.errors import CourseError
 
-_mine = threading.local()  # each thread of a worker grades one hand-in at a time, in a station of its own
+IDLE_SECONDS = 60.0
+
+_mine = threading.local()  # each thread grades one hand-in at a time, in a station of its own
 
 
 def introduction() -> str:
@@ -49,16 +54,44 @@ def other_grader(theirs: str, here: str) -> str:
     )
 
 
-def grade_here(request: str) -> str:
-    """Grade one hand-in on this worker.
+def request_for(task: Task, hidden: tuple[Path, ...] = ()) -> str:
+    """What to say to :func:`grade_here`.
 
     Args:
-        request: JSON of ``grader`` (the version that must be installed here), ``slug``, ``student``, ``notebook`` (text
-            of what intake rebuilt) and ``hidden`` (paths).
+        task: the hand-in.
+        hidden: folders that must not be visible behind the wall, where they exist at all.
+    """
+    request = {
+        "grader": batch.grader_version(),
+        "slug": task.slug,
+        "student": task.student,
+        "notebook": task.text,
+        "limits": asdict(task.limits),
+        "hidden": [str(folder) for folder in hidden],
+    }
+    return json.dumps(request)
+
+
+def graded_notebook(answer: str) -> NotebookNode:
+    """The notebook in an answer of :func:`grade_here`.
+
+    Raises:
+        CourseError: there is none, because nothing can be graded there.
+    """
+    said = json.loads(answer)
+    if "problem" in said:
+        raise CourseError(f"{said['machine']} cannot grade: {said['problem']}")
+    return nbformat.reads(said["notebook"], as_version=4)
+
+
+def grade_here(request: str) -> str:
+    """Grade one hand-in on this machine.
+
+    Args:
+        request: from :func:`request_for`.
 
     Returns:
-        JSON of ``worker``, the name of this machine, and of either ``notebook``, the text of the graded notebook, or
-        ``problem``, why nothing can be graded here.
+        JSON for :func:`graded_notebook`.
 
     Raises:
         RuntimeError: the station ended; another one will do.
@@ -68,16 +101,21 @@ def grade_here(request: str) -> str:
     try:
         return str(_mine.station.ask(request))
     except BaseException:
+        leave()
+        raise
+
+
+def leave() -> None:
+    """End the station of this thread, if it has one; :func:`grade_here` starts another."""
+    if hasattr(_mine, "station"):
         _mine.station.close()
         del _mine.station
-        raise
 
 
 class Station:
     """A process that grades one hand-in after the other, each in a process of its own.
 
-    It is started as a program, not forked: a worker has threads, whose locks would stay locked in a fork, and Dask
-    forbids its workers children of the other kind.
+    It is started as a program, not forked; Dask forbids its workers children of the other kind, too.
     """
 
     def __init__(self) -> None:
@@ -87,6 +125,7 @@ class Station:
                 [sys.executable, "-m", "autograder.station", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # ctrl-C is for the one who asked
             )
             self._line = Connection(ours.detach())
 
@@ -96,7 +135,8 @@ class Station:
         Raises:
             RuntimeError: the process ended, or did not answer in time.
         """
-        seconds = Limits().total_seconds + 2 * GRACE_SECONDS  # the station itself gives up earlier
+        # the station itself gives up earlier
+        seconds = json.loads(request)["limits"]["total_seconds"] + 2 * GRACE_SECONDS
         try:
             self._line.send_bytes(request.encode())
             if self._line.poll(seconds):
@@ -122,13 +162,15 @@ class Station:
 
 
 def serve(line: Connection) -> None:
-    """Be a station: answer requests until the worker at the other end of the line is gone."""
+    """Be a station: answer requests until the one at the other end of the line is gone."""
     batch.grader_version()  # now, while the files are those that were loaded
     lanes = _Lanes()
     with contextlib.suppress(EOFError, OSError), contextlib.closing(lanes):
         while True:
+            if not line.poll(IDLE_SECONDS):
+                lanes.close()  # its memory may be wanted by others
             answer = _answer(line, json.loads(line.recv_bytes()), lanes)
-            line.send_bytes(json.dumps({**answer, "worker": socket.gethostname()}).encode())
+            line.send_bytes(json.dumps({**answer, "machine": socket.gethostname()}).encode())
 
 
 class _Lanes:
@@ -136,13 +178,13 @@ class _Lanes:
 
     def __init__(self) -> None:
         self._lane: Lane | None = None
-        self._of: tuple[int, tuple[Path, ...]] | None = None
+        self._of: tuple[int, Limits, tuple[Path, ...]] | None = None
 
-    def take(self, chapter: int, hidden: tuple[Path, ...]) -> Place:
+    def take(self, chapter: int, limits: Limits, hidden: tuple[Path, ...]) -> Place:
         """A kernel for a hand-in; arguments as for :class:`autograder.wall.Lane`."""
-        if self._lane is None or self._of != (chapter, hidden):
+        if self._lane is None or self._of != (chapter, limits, hidden):
             self.close()
-            self._lane, self._of = Lane(chapter, hidden=hidden), (chapter, hidden)
+            self._lane, self._of = Lane(chapter, limits, hidden), (chapter, limits, hidden)
         return self._lane.take()
 
     def close(self) -> None:
@@ -156,9 +198,9 @@ def _answer(line: Connection, request: dict[str, Any], lanes: _Lanes) -> dict[st
     """Grade what a request asks for.
 
     Raises:
-        EOFError: the worker is gone, and nobody wants the answer.
+        EOFError: nobody wants the answer any more.
     """
-    # asked here, where the code was loaded that will grade: that on the disk may have changed since the worker started
+    # asked here, where the code was loaded that will grade: that on the disk may have changed since
     problem = other_grader(request["grader"], batch.grader_version())
     if problem:
         return {"problem": problem}
@@ -166,12 +208,13 @@ def _answer(line: Connection, request: dict[str, Any], lanes: _Lanes) -> dict[st
     hidden = tuple(path for path in map(Path, request["hidden"]) if path.is_dir())
     notebook = nbformat.reads(request["notebook"], as_version=4)
     try:
-        place = lanes.take(assignment_named(request["slug"]).number, hidden)
+        limits = Limits(**request["limits"])
+        place = lanes.take(assignment_named(request["slug"]).number, limits, hidden)
     except CourseError as error:
         return {"problem": str(error)}
     grading = Grading(notebook, request["slug"], request["student"], place)
     wait([grading.receiver, line], max(0.0, grading.deadline - time.monotonic()))
-    if line.poll():  # the worker says nothing while it waits, so this is its end
+    if line.poll():  # who asked says nothing while waiting, so this is the end
         grading.stop()
         raise EOFError
     try:

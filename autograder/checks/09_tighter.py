@@ -4,7 +4,7 @@ Four of the five functions are deterministic; their oracles run in double precis
 random, and three models tell what is known about them:
 
 * Probabilistic PCA with an encoder that misses the posterior by a given shift and stretch. A log weight is a quadratic
-  function of the noise, so its mean, spread and the error of both are known. Each image stands there 256 times, with 16
+  function of the noise, so its mean, spread and the error of both are known. Each image stands there 1,024 times, with 4
   samples each: 4,096 weights that have to be independent, of samples and of images. Statistics may be 6.5 standard
   errors away. A normal tail bounds one comparison by 8e-11 and the sixteen of a run by 2e-9; log weights are skewed to
   the left, so near that limit the tail is heavier, which 1e-6 a run leaves room for.
@@ -32,8 +32,8 @@ from vae_ref import bound, tighter
 
 LOG_2PI = math.log(2 * math.pi)
 FLOOR = 1e-3  # of the tolerance of a statistic: sums of float32 log densities
-NUM_SAMPLES = 16
-NUM_COPIES = 256  # of each image
+NUM_SAMPLES = 4  # few, for who loops over them waits for each
+NUM_COPIES = 1024  # of each image
 NUM_WEIGHTS = NUM_SAMPLES * NUM_COPIES  # for each image
 STEP = 5e-3  # of finite differences
 BERNSTEIN = math.log(2 / 1e-10)

@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from autograder import batch
 from autograder.batch import Store, Task, default_workers, grade_all, on_this_machine
 from autograder.cli import main
+from autograder.wall import Limits
 from vae_ref.errors import CourseError
 
 SLUG = "02_bound"
@@ -31,7 +32,7 @@ def task(student: str, source: str = "x = 1") -> Task:
         ],
         metadata={"autograder": {"refused": "", "notes": []}},
     )
-    return Task(SLUG, student, notebook)
+    return Task(SLUG, student, nbformat.writes(notebook))
 
 
 class Stub:
@@ -42,9 +43,7 @@ class Stub:
     running: ClassVar[set[str]] = set()
     most: ClassVar[int] = 0
 
-    def __init__(
-        self, notebook: NotebookNode, slug: str, student: str, hidden: tuple[Path, ...] = ()
-    ) -> None:
+    def __init__(self, notebook: NotebookNode, slug: str, student: str, place: object) -> None:
         context = get_context("fork")
         self.student, self.notebook = student, notebook
         self.receiver, sender = context.Pipe(duplex=False)
@@ -72,10 +71,24 @@ class Stub:
         self.running.discard(self.student)
 
 
+class NoLane:
+    """Stands for a lane whose kernels nobody uses."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __enter__(self) -> NoLane:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def take(self) -> None: ...
+
+
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
     Stub.seconds, Stub.started, Stub.running, Stub.most = {}, [], set(), 0
     monkeypatch.setattr(batch, "Grading", Stub)
+    monkeypatch.setattr(batch, "Lane", NoLane)
     return Stub
 
 
@@ -96,11 +109,10 @@ def test_what_is_graded_is_left_alone_until_it_or_the_grader_changes(
     grade_all([task("a"), task("b", "x = 2"), task("c")], store, on_this_machine(2))
     assert sorted(stub.started) == ["b", "c"]
     assert len(list((tmp_path / batch.FOLDER / SLUG).iterdir())) == 3  # b's older one has gone
-    with_output = task("a")
-    with_output.notebook.cells[0].outputs = [
-        nbformat.v4.new_output("stream", name="stdout", text="said before")
-    ]
-    assert store.load(with_output) is not None
+    notebook = task("a").notebook
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="said before")]
+    assert store.has(replace(task("a"), text=nbformat.writes(notebook)))
+    assert not store.has(replace(task("a"), limits=Limits(cell_seconds=1)))
     monkeypatch.setattr(batch, "grader_version", lambda: "another")
     assert store.load(task("a")) is None
 
@@ -110,9 +122,9 @@ def test_the_same_text_of_two_learners_is_graded_for_each() -> None:
 
 
 def test_a_refusal_counts_as_another_hand_in() -> None:
-    refused = task("a")
-    refused.notebook.metadata["autograder"]["refused"] = "it is a link"
-    assert refused.key != task("a").key
+    notebook = task("a").notebook
+    notebook.metadata["autograder"]["refused"] = "it is a link"
+    assert replace(task("a"), text=nbformat.writes(notebook)).key != task("a").key
 
 
 def test_a_stopped_batch_keeps_what_it_has_and_leaves_nobody_running(

@@ -1,0 +1,98 @@
+"""Checks that ask the learner's process about itself: patching what answers must not earn what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.checking import judge
+from autograder.checks import checks_of
+from autograder.wall import WalledKernel
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
+
+# a layer that nothing uses, and a head whose features are cut off
+ENCODER = """
+import torch
+from torch import nn
+class Encoder(nn.Module):
+    def __init__(self, latent_dim):
+        super().__init__()
+        self.features = nn.Sequential(nn.Flatten(), nn.Linear(12288, 16), nn.Tanh())
+        self.unused = nn.Linear(16, 16)
+        self.mu, self.logvar = nn.Linear(16, latent_dim), nn.Linear(16, latent_dim)
+    def forward(self, x):
+        h = self.features(x)
+        return self.mu(h), self.logvar(h.detach())
+"""
+EVALUATE = """
+import torch
+def evaluate(model, loader):
+    model.eval()
+    for p in model.parameters():
+        p.requires_grad_(False)
+    batches = [(x, *model(x)) for x, _ in loader]
+    x, x_hat, mu, logvar = (torch.cat(parts) for parts in zip(*batches))
+    n = x[0].numel()
+    r = 0.5 * n * (1 + torch.log(torch.tensor(2 * torch.pi)) + (x - x_hat).square().mean().log())
+    k = 0.5 * (mu.square() + logvar.exp() - logvar - 1).sum(1).mean()
+    return {"loss": r + k, "reconstruction": r, "kl": k}
+"""
+# each says of the wrong answer above what a right one would say
+FORGERIES = {
+    "a report that every weight is reached": (4, "Encoder", ENCODER, """
+import autograder.props as props
+import torch
+props.reached = lambda net, x, position=None: (["mu.weight", "features.1.weight"], [])
+honest = props.slopes
+def slopes(net, *rest, **more):
+    told = honest(net, *rest, **more)
+    told["slopes"] = torch.where(told["slopes"] == 0, 1e-3, told["slopes"])
+    return told
+props.slopes = slopes
+"""),
+    "tiny slopes, which no tolerance should hide": (4, "Encoder", ENCODER, """
+import autograder.props as props
+import torch
+honest = props.slopes
+def slopes(net, *rest, **more):
+    told = honest(net, *rest, **more)
+    told["slopes"] = torch.where(told["slopes"] == 0, 1e-12, told["slopes"])
+    return told
+props.slopes = slopes
+"""),
+    "a report without names": (4, "Encoder", ENCODER, """
+import autograder.props as props
+import torch
+props.slopes = lambda *rest, **more: {"names": [], "slopes": torch.zeros(0, 3)}
+"""),
+    "weights that do not move": (4, "Encoder", ENCODER, """
+import autograder.props as props
+import torch
+props.move = lambda *rest: None
+props.slopes = lambda *rest, **more: {"names": ["mu.weight"], "slopes": torch.zeros(1, 3)}
+"""),
+    "a report that the model is as it was": (5, "evaluate", EVALUATE, """
+import autograder.toys as toys
+toys.Predictable.state = lambda self: {"training": was[0], "gradients": False, "trainable": True}
+honest, was = evaluate, [True]
+def evaluate(model, loader):
+    was[0] = model.training
+    return honest(model, loader)
+"""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_report_earns_nothing(forgery: str) -> None:
+    chapter, name, wrong, patch = FORGERIES[forgery]
+    check = next(
+        c for slug in ("04_networks", "05_training") for c in checks_of(slug).values() if c.name == name
+    )
+    scores = []
+    for code in ("", patch):
+        with WalledKernel(chapter) as kernel:
+            assert kernel.run(wrong).status == "ok" and kernel.run(code).status == "ok"
+            verdict = judge(check, kernel, 7, seed=3)
+            scores.append({finding.part: finding.passed for finding in verdict.findings})
+    assert not all(scores[0].values())  # it is wrong
+    assert not any(scores[1][part] and not scores[0][part] for part in scores[0]), scores
