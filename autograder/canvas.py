@@ -64,7 +64,7 @@ def read_roster(path: Path) -> Roster:
     """Read the file that Canvas exports.
 
     Raises:
-        CourseError: it cannot be read, or is something else.
+        CourseError: it cannot be read, is something else, or names nobody.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -89,6 +89,8 @@ def read_roster(path: Path) -> Roster:
             "Canvas, choose Grades, Export, with names in one column"
         )
     rows = tuple(tuple(line) for line in lines[1:] if len(line) > 1 and line[1].strip())
+    if not rows:
+        raise CourseError(f"the roster {path} names no learner with an ID: export it from Canvas again")
     return Roster(header, rows)
 
 

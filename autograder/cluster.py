@@ -6,6 +6,7 @@ worker (:mod:`autograder.station`), and alone writes what comes back, once for e
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import logging
@@ -74,6 +75,7 @@ def _connect(address: str) -> Client:
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     try:
+        asyncio.run(asyncio.wait_for(_knock(address), CONNECT_SECONDS + 1))
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="autograder")
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -81,6 +83,15 @@ def _connect(address: str) -> Client:
             f"no Dask scheduler answers at {address!r} ({reason}): is it running, is its port open from here, do both "
             "sides use tls:// or both tcp://? Start one with: dask scheduler"
         ) from None
+
+
+async def _knock(address: str) -> None:
+    """Connect and leave: Dask's client would wait for ever for a server that accepts and says nothing."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    line = await connect(address, timeout=CONNECT_SECONDS, **Security().get_connection_args("client"))
+    line.abort()
 
 
 def _require_same_grader(client: Client) -> None:

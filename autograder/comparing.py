@@ -47,7 +47,8 @@ def difference(
     if isinstance(wanted, Tensor):
         return _of_tensors(got, wanted, tolerance, slack)
     if isinstance(wanted, bool | str) or wanted is None:
-        return None if _plain(got) == wanted and type(_plain(got)) is type(wanted) else _other(got, wanted)
+        # the type first: what a tensor of several numbers gives when compared is no truth
+        return None if type(_plain(got)) is type(wanted) and _plain(got) == wanted else _other(got, wanted)
     if isinstance(wanted, int | float):
         return _of_numbers(got, wanted, tolerance, slack)
     if isinstance(wanted, dict):

@@ -146,7 +146,10 @@ class CsvExporter(Exporter):
 
 
 class CanvasExporter(Exporter):
-    """What Canvas imports on its page of grades; see :mod:`autograder.canvas`."""
+    """What Canvas imports on its page of grades; see :mod:`autograder.canvas`.
+
+    In ``nbgrader export`` the roster is named with ``--CanvasExporter.roster=FILE``.
+    """
 
     roster = Unicode("", help="the CSV file that Canvas exports, for its numbers of learners").tag(
         config=True

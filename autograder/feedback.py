@@ -49,7 +49,7 @@ TAGS = {
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown whose formulas are marked for :func:`_with_formulas`, and whose pictures are those that came along."""
+    """Markdown whose formulas are marked for :func:`_finished`, and whose pictures are those that came along."""
 
     def inline_math(self, body: str) -> str:
         return f'<code class="tex">{escape(body)}</code>'
@@ -105,7 +105,7 @@ class FeedbackExporter(HTMLExporter):
 
 def _markdown(source: str, attachments: dict[str, dict[str, str]] | None = None) -> str:
     renderer = _Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
-    return _with_formulas(harmless(MarkdownWithMath(renderer=renderer).render(source)))
+    return _finished(harmless(MarkdownWithMath(renderer=renderer).render(source)))
 
 
 @functools.lru_cache(maxsize=500)
@@ -133,11 +133,14 @@ def _is_harmless(tag: str, name: str, value: str) -> bool:
     return name in ("title", "alt", "scope")
 
 
-def _with_formulas(html: str) -> str:
+def _finished(html: str) -> str:
+    """Clean HTML with its formulas drawn, and without what is left of pictures from elsewhere."""
     soup = BeautifulSoup(html, "html.parser")
     for code in soup.select("code.tex, code.tex-block"):
         formula = mathml(code.get_text(), "tex-block" in code["class"])
         code.replace_with(BeautifulSoup(formula, "html.parser"))
+    for image in soup.select("img:not([src])"):
+        image.decompose()
     return str(soup)
 
 

@@ -42,7 +42,8 @@ def grade_notebook(
     assignment = assignment_named(slug)
     checks = checks_of(slug)
     whole = _fingerprint(slug, student, notebook)
-    verdicts, stopped, started = [], [], time.monotonic()
+    verdicts: dict[str, Verdict] = {}
+    stopped, started = [], time.monotonic()
     with WalledKernel(place) as kernel:
         for cell in notebook.cells:
             if cell.cell_type != "code":
@@ -61,15 +62,21 @@ def grade_notebook(
                 raise CourseError(
                     f"{slug} has a cell for the check of {name!r}, which its file of checks lacks"
                 )
-            verdict = judge(checks[name], kernel, assignment.points_of[name], _seed(whole, name))
-            cell.outputs = [_result(verdict.score, as_html(verdict))]
-            verdicts.append(verdict)
+            verdicts[name] = judge(checks[name], kernel, assignment.points_of[name], _seed(whole, name))
+        for name, verdict in verdicts.items():
+            # cells may have been run in another order than they stand in: what it needs may be there by now
+            if any(finding.failure in ("NameError", "Missing") for finding in verdict.findings):
+                again = judge(checks[name], kernel, assignment.points_of[name], _seed(whole, name))
+                verdicts[name] = max(verdict, again, key=lambda one: one.score)
+    for cell in notebook.cells:
+        if name := _check_of(cell):
+            cell.outputs = [_result(verdicts[name].score, as_html(verdicts[name]))]
     notebook.metadata[RECORD] |= {
-        "verdicts": [as_record(verdict) for verdict in verdicts],
+        "verdicts": [as_record(verdict) for verdict in verdicts.values()],
         "stopped": list(dict.fromkeys(stopped)),
         "seconds": round(time.monotonic() - started, 2),
     }
-    return verdicts
+    return [*verdicts.values()]
 
 
 def verdict_record(graded: NotebookNode) -> dict[str, Any]:

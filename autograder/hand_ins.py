@@ -96,32 +96,41 @@ def hand_ins(coursedir: CourseDirectory, slug: str) -> list[HandIn]:
 
 def scores_of(gradebook: Gradebook, slug: str) -> list[Score]:
     """What the gradebook says about every hand-in of an assignment, by the learners' ids."""
+    this = SubmittedAssignment.assignment_id == gradebook.find_assignment(slug).id
     checks: dict[str, dict[str, float]] = {}
-    rows = (
+    for submission, cell, points in (
         gradebook.db.query(SubmittedAssignment.id, BaseCell.name, Grade.score)
         .select_from(Grade)
         .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
         .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(BaseCell, Grade.cell_id == BaseCell.id)
-        .filter(SubmittedAssignment.assignment_id == gradebook.find_assignment(slug).id)
-    )
-    for submission, cell, points in rows:
+        .filter(this)
+    ):
         checks.setdefault(submission, {})[cell.removeprefix("check_")] = points or 0.0
+    penalties: dict[str, float] = {}
+    for submission, penalty in (
+        gradebook.db.query(SubmittedAssignment.id, SubmittedNotebook.late_submission_penalty)
+        .select_from(SubmittedNotebook)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .filter(this)
+    ):
+        penalties[submission] = penalties.get(submission, 0.0) + (penalty or 0.0)
     found = []
-    for submission in gradebook.assignment_submissions(slug):
-        student = submission.student
-        penalty = submission.late_submission_penalty or 0.0
+    for submission in gradebook.submission_dicts(
+        slug
+    ):  # one query, where the objects would ask again for each learner
+        penalty = penalties.get(submission["id"], 0.0)
         found.append(
             Score(
-                student=str(student.id),
-                name=", ".join(part for part in (student.last_name, student.first_name) if part),
-                points=max(0.0, submission.score - penalty),
-                raw_points=submission.score,
+                student=str(submission["student"]),
+                name=", ".join(part for part in (submission["last_name"], submission["first_name"]) if part),
+                points=max(0.0, submission["score"] - penalty),
+                raw_points=submission["score"],
                 penalty=penalty,
-                max_points=submission.max_score,
-                checks=checks.get(submission.id, {}),
-                timestamp=submission.timestamp,
-                needs_manual_grade=bool(submission.needs_manual_grade),
+                max_points=submission["max_score"],
+                checks=checks.get(submission["id"], {}),
+                timestamp=submission["timestamp"],
+                needs_manual_grade=bool(submission["needs_manual_grade"]),
             )
         )
     return sorted(found, key=lambda score: score.student)

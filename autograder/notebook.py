@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from autograder.verdict import as_html, as_text
 from vae_ref.errors import CourseError
 
 NOTEBOOK_SEED = 1  # the same questions each time, so that a verdict changes only when the code does
+PATIENCE = 2.0  # seconds that a check may take without showing how far it is
 
 
 class ShownVerdict:
@@ -50,4 +52,21 @@ def check(function: Callable[..., Any], hint: int = 0) -> ShownVerdict:
     examination, points = check_named(name)
     # other functions of the same notebook are found next to this one
     namespace = {**caller, **getattr(function, "__globals__", {}), name: function}
-    return ShownVerdict(judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED), hint)
+    with _bar(f"checking {name}") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        verdict = judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED, show)
+    return ShownVerdict(verdict, hint)
+
+
+def _bar(title: str) -> Any:
+    """A bar that shows itself when somebody has waited for a while, and goes when there is a verdict."""
+    with warnings.catch_warnings():  # where widgets are missing the bar is made of text, which is fine
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+    return tqdm(
+        desc=title, delay=PATIENCE, miniters=1, leave=False, bar_format="{desc} {bar} {percentage:.0f} %"
+    )

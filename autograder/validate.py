@@ -5,16 +5,21 @@ The result is the kill matrix: for each wrong variant which parts it fails, and 
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from tqdm.auto import tqdm
 
-from autograder.assignments import assignment_asking_for
+from autograder.assignments import Assignment, assignment_asking_for
 from autograder.checking import NOT_LOOKED_AT, Check, judge
+from autograder.checks import checks_of
 from autograder.target import LocalTarget
 
 SEEDS = (0, 1, 20_000)
+NAMED_RIGHT = 0.9  # share of the mistakes that have to be given their own name and no other
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Killed:
         failed: names of the parts that failed for some seed.
         survived: seeds with which it passed.
         called: sets of names that it was given; only its own, if all is well.
+        like: names of others that the catalogue says nothing can tell from it.
     """
 
     function: str
@@ -34,11 +40,17 @@ class Killed:
     failed: tuple[str, ...]
     survived: tuple[int, ...]
     called: frozenset[tuple[str, ...]]
+    like: tuple[str, ...] = ()
 
     @property
     def named_right(self) -> bool:
         """Whether it was given its own name and no other, with every seed."""
         return self.called == {(self.mistake,)}
+
+    @property
+    def always_also(self) -> frozenset[str]:
+        """Other names that it was given with every seed: no case tells it from them."""
+        return frozenset.intersection(*map(frozenset, self.called)) - {self.mistake}
 
 
 @dataclass(frozen=True)
@@ -67,9 +79,23 @@ class Report:
     equivalents: int
 
     @property
+    def share_named_right(self) -> float:
+        """Of all mistakes."""
+        return sum(row.named_right for row in self.killed) / max(1, len(self.killed))
+
+    @property
+    def twins(self) -> tuple[Killed, ...]:
+        """Mistakes that are the same as others on all cases, or are said to be, without both being true.
+
+        They have to be merged, told apart by a case, or declared with ``Misconception.like``.
+        """
+        return tuple(row for row in self.killed if row.always_also != set(row.like))
+
+    @property
     def good(self) -> bool:
-        """Whether nothing wrong passes and nothing right fails."""
-        return not self.refused and not any(row.survived for row in self.killed)
+        """Whether nothing wrong passes, nothing right fails, and mistakes are called by their names."""
+        survivors = any(row.survived for row in self.killed)
+        return not (self.refused or survivors or self.twins) and self.share_named_right >= NAMED_RIGHT
 
 
 def validate(checks: Sequence[Check], seeds: Sequence[int] = SEEDS) -> Report:
@@ -79,14 +105,39 @@ def validate(checks: Sequence[Check], seeds: Sequence[int] = SEEDS) -> Report:
         checks: from the catalogue.
         seeds: of the cases; each variant is judged with each.
     """
-    total = sum(len(check.misconceptions) + len(check.equivalents) for check in checks)
-    with tqdm(total=total, desc="validating", unit="variant") as bar:
-        killed = tuple(row for check in checks for row in _kill(check, seeds, bar))
-        refused = tuple(row for check in checks for row in _refuse(check, seeds, bar))
+    killed = tuple(row for check in checks for row in _kill(check, seeds))
+    refused = tuple(row for check in checks for row in _refuse(check, seeds))
     return Report(killed, refused, sum(len(check.equivalents) for check in checks))
 
 
-def _kill(check: Check, seeds: Iterable[int], bar: tqdm) -> Iterator[Killed]:
+def validate_assignments(
+    assignments: Sequence[Assignment], seeds: Sequence[int] = SEEDS, workers: int | None = None
+) -> Report:
+    """Validate all checks of some assignments, several at a time in processes of their own.
+
+    Args:
+        assignments: whose checks.
+        seeds: as of ``validate``.
+        workers: number of processes; None for one a processor.
+    """
+    tasks = [(a.slug, name, tuple(seeds)) for a in assignments for name in a.points_of]
+    # started anew, not forked: torch's threads do not live on in a fork
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
+        found = list(tqdm(pool.map(_validate_one, tasks), "validating", len(tasks), unit="check"))
+    return Report(
+        tuple(row for report in found for row in report.killed),
+        tuple(row for report in found for row in report.refused),
+        sum(report.equivalents for report in found),
+    )
+
+
+def _validate_one(task: tuple[str, str, tuple[int, ...]]) -> Report:
+    slug, name, seeds = task
+    return validate([checks_of(slug)[name]], seeds)
+
+
+def _kill(check: Check, seeds: Iterable[int]) -> Iterator[Killed]:
     for misconception in check.misconceptions:
         verdicts = {
             seed: judge(check, LocalTarget({check.name: misconception.variant}), 1, seed) for seed in seeds
@@ -103,18 +154,17 @@ def _kill(check: Check, seeds: Iterable[int], bar: tqdm) -> Iterator[Killed]:
             tuple(part.name for part in check.parts if part.name in failed),
             tuple(seed for seed, verdict in verdicts.items() if verdict.passed),
             frozenset(tuple(m.name for m in verdict.mistakes) for verdict in verdicts.values()),
+            misconception.like,
         )
-        bar.update()
 
 
-def _refuse(check: Check, seeds: Iterable[int], bar: tqdm) -> Iterator[Refused]:
+def _refuse(check: Check, seeds: Iterable[int]) -> Iterator[Refused]:
     for number, equivalent in enumerate(check.equivalents):
         for seed in seeds:
             verdict = judge(check, LocalTarget({check.name: equivalent}), 1, seed)
             if not verdict.passed:
                 problem = next(finding.problem for finding in verdict.findings if not finding.passed)
                 yield Refused(check.name, number, seed, problem)
-        bar.update()
 
 
 def kill_matrix(report: Report) -> str:
@@ -133,6 +183,13 @@ def kill_matrix(report: Report) -> str:
             f"- `{r.function}`, equivalent {r.number}, seed {r.seed}: {r.problem}" for r in report.refused
         ]
         parts.append("## Right answers that failed\n\n" + "\n".join(lines))
+    if report.twins:
+        lines = [
+            f"- {r.mistake}: the same as {', '.join(sorted(r.always_also)) or 'no other'} on all cases, "
+            f"declared to be like {', '.join(r.like) or 'no other'}"
+            for r in report.twins
+        ]
+        parts.append("## Mistakes that are not told apart as declared\n\n" + "\n".join(lines))
     dead = sum(not row.survived for row in report.killed)
     right = sum(row.named_right for row in report.killed)
     parts.append(

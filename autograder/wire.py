@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load, save_file
 
 MAX_BYTES = 64 * 2**20  # of one message: ten million floats and room to spare
 MAX_TENSORS = 256
@@ -64,7 +64,8 @@ def write(path: Path, tree: Tree) -> None:
     if not tensors:  # the format wants an entry
         tensors["nothing"] = torch.zeros(1)
     temporary = path.with_suffix(".part")
-    temporary.write_bytes(save(tensors, metadata={"tree": text}))
+    save_file(tensors, temporary, metadata={"tree": text})
+    temporary.chmod(0o644)  # others read what is written for them, whatever the library thinks
     temporary.replace(path)
 
 

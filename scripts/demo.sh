@@ -30,7 +30,8 @@ graded=yes
 (
     cd build/class
     export PYTHONWARNINGS=ignore
-    nbgrader autograde 02_bound --log-level=WARN && nbgrader generate_feedback 02_bound --log-level=WARN
+    nbgrader autograde 02_bound --log-level=WARN &&
+        autograder feedback 02_bound && autograder insight 02_bound --book ../../book
 ) || graded=no
 
 step "4 of 5  The book"
@@ -49,6 +50,7 @@ cat <<END
 Done in $(($(date +%s) - started)) seconds. Open
   $here/build/results/index.html   what the model learned; its numbers are in metrics.json beside it
   $here/build/class/feedback/averages-the-kl/02_bound/02_bound.html   what a learner gets back
+  $here/build/class/insight/02_bound.html   what the instructor sees of the class
   $here/build/book/index.html   the book
-The graded class is in build/class: submitted, autograded, feedback, gradebook.db.
+The graded class is in build/class: submitted, autograded, feedback, insight, gradebook.db.
 END

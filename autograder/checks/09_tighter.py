@@ -4,8 +4,8 @@ Four of the five functions are deterministic; their oracles run in double precis
 random, and three models tell what is known about them:
 
 * Probabilistic PCA with an encoder that misses the posterior by a given shift and stretch. A log weight is a quadratic
-  function of the noise, so its mean, spread and the error of both are known. Each image stands there 1,024 times, with 4
-  samples each: 4,096 weights that have to be independent, of samples and of images. Statistics may be 6.5 standard
+  function of the noise, so its mean, spread and the error of both are known. Each image stands there 1,024 times, with
+  4 samples each: 4,096 weights that have to be independent, of samples and of images. Statistics may be 6.5 standard
   errors away. A normal tail bounds one comparison by 8e-11 and the sixteen of a run by 2e-9; log weights are skewed to
   the left, so near that limit the tail is heavier, which 1e-6 a run leaves room for.
 * The same with the exact posterior: every weight is p(x), whatever was drawn. Nothing is random there.
