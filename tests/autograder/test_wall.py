@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,12 +26,25 @@ SHORT = Limits(cell_seconds=2, call_seconds=2, memory_bytes=2 * 2**30)
 ONES = torch.ones(2, 3)
 
 
+KEYS = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+add_key, keyctl = {"x86_64": (248, 250), "aarch64": (217, 219)}[os.uname().machine]
+SESSION, SEARCH, JOIN = -3, 10, 1
+def find(): return libc.syscall(keyctl, SEARCH, SESSION, b"user", b"grader-secret", 0)
+"""
+
+
+keys: dict[str, Any] = {}
+exec(KEYS, keys)
 Places = Callable[[Limits], Place]
 
 
 @pytest.fixture(scope="module", params=["own sandbox", "fork"])
 def place(request: pytest.FixtureRequest) -> Iterator[Places]:
     """Where kernels run: each in a sandbox of its own, or forked from a warm process."""
+    keys["libc"].syscall(keys["keyctl"], keys["JOIN"], None)
+    assert keys["libc"].syscall(keys["add_key"], b"user", b"grader-secret", b"x", 1, keys["SESSION"]) > 0
     if request.param == "own sandbox":
         yield functools.partial(OwnSandbox, 2)
         return
@@ -160,6 +174,28 @@ def test_it_is_nobody_and_cannot_become_somebody(kernel: WalledKernel) -> None:
     assert fields["Uid"].split()[0] != "0"
     assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == 0
     assert fields["NoNewPrivs"].strip() == "1"
+
+
+def test_keys_of_the_graders_session_are_not_found(place: Places) -> None:
+    assert keys["find"]() > 0
+    with WalledKernel(place(SHORT)) as kernel:
+        assert said(kernel, KEYS + "print(find())").strip() == "-1"
+
+
+def test_no_file_of_the_grader_is_open_inside(kernel: WalledKernel) -> None:
+    code = """
+import os
+for handle in os.listdir("/proc/self/fd"):
+    try:
+        print(handle, os.readlink(f"/proc/self/fd/{handle}"))
+    except OSError:
+        pass
+"""
+    files = dict(line.split(" ", 1) for line in said(kernel, code).splitlines())
+    assert files["0"] == "/dev/null"
+    kinds = ("/dev/null", "/dev/urandom", "socket:", "anon_inode:", "pipe:", "/proc/", "/usr/", "/outbox/")
+    log = {"2"}  # what a kernel says when it cannot start
+    assert all(path.startswith(kinds) for number, path in files.items() if number not in log), files
 
 
 def test_there_is_no_network(kernel: WalledKernel) -> None:

@@ -63,6 +63,7 @@ def main() -> None:
             if os.fork() == 0:
                 _end_with_parent()
                 requests.close()
+                os.open(os.devnull, os.O_RDONLY)  # becomes standard input
                 os._exit(_keep(socket.socket(fileno=connection), message.decode(), errors))
             for file in files:
                 os.close(file)
