@@ -77,7 +77,7 @@ def _connect(address: str) -> Client:
     try:
         asyncio.run(asyncio.wait_for(_knock(address), CONNECT_SECONDS + 1))
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="autograder")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CourseError(
             f"no Dask scheduler answers at {address!r} ({reason}): is it running, is its port open from here, do both "

@@ -36,7 +36,9 @@ def require_gradebook(coursedir: CourseDirectory, slug: str) -> None:
         with Gradebook(url, coursedir.course_id) as gradebook:
             gradebook.find_assignment(slug)
     except MissingEntry:
-        raise CourseError(f"the gradebook {url} has no assignment {slug!r}: release it first") from None
+        raise CourseError(
+            f"the gradebook {engine_name(url)} has no assignment {slug!r}: release it first"
+        ) from None
     except (SQLAlchemyError, ImportError) as error:
         reason = " ".join(str(getattr(error, "orig", error)).split())
         raise CourseError(

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import machine, memory, quality, throughput, wall
+from benchmarks import checks, false_failures, machine, memory, quality, throughput, wall
 from benchmarks.data import open_data
 from benchmarks.table import render
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text
 
 HERE = Path(__file__).parent
-PARTS = ("throughput", "memory", "quality", "wall")
+PARTS = ("throughput", "memory", "quality", "wall", "checks", "false-failures")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -31,6 +31,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each contestant; default: 3")
     parser.add_argument("--rounds", type=int, default=7, help="turns at measuring speed; default: 7")
     parser.add_argument("--turn", type=float, default=1.0, help="seconds of a turn; default: 1")
+    parser.add_argument(
+        "--judgements", type=int, default=10_000, help="of each right answer; default: 10000, hours for all"
+    )
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results; default: this one")
     parser.add_argument(
         "--runs",
@@ -41,8 +44,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
-    if min(options.cpu_seconds, options.seeds, options.rounds, options.turn) <= 0:
-        parser.error("--cpu-seconds, --seeds, --rounds and --turn must be above 0")
+    if min(options.cpu_seconds, options.seeds, options.rounds, options.turn, options.judgements) <= 0:
+        parser.error("--cpu-seconds, --seeds, --rounds, --turn and --judgements must be above 0")
     return options
 
 
@@ -65,6 +68,8 @@ def main() -> int:
     results = json.loads(file.read_text()) if file.exists() else {}
     measures: dict[str, Callable[[], object]] = {
         "wall": wall.measure,
+        "checks": checks.measure,
+        "false-failures": lambda: false_failures.measure(options.judgements),
         "throughput": lambda: throughput.measure(open_data(options.data), options.rounds, options.turn),
         "memory": lambda: measure_memory(options.data),
         "quality": lambda: quality.measure(options.data, options.cpu_seconds, options.seeds, options.runs),

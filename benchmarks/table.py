@@ -64,6 +64,10 @@ def render(results: Results) -> str:
         sections.append(_quality(results["quality"]))
     if "wall" in results:
         sections.append(_wall(results["wall"]))
+    if "checks" in results:
+        sections.append(_checks(results["checks"]))
+    if "false-failures" in results:
+        sections.append(_false_failures(results["false-failures"]))
     return "\n".join([*sections, PEERS])
 
 
@@ -185,3 +189,51 @@ def _wall(part: Results) -> str:
     ]
     head = ("milliseconds", "behind the wall", "without")
     return f"## The wall around learners' code\n\n{_where(part)}\n{table(head, rows)}"
+
+
+CHECKS_NOTE = """How long a learner waits for a verdict, in milliseconds, in a process of two threads like that of a
+notebook: the reference, and every known mistake, which has to be recognised. “First” is the slowest call that finds
+something out for the first time in a process: what a right answer is, what known mistakes make of it. All others are
+summarised; “processor” is their median in processor time, which other programs on the machine do not change."""
+
+
+def _checks(part: Results) -> str:
+    rows = [
+        (
+            f"`{name}`",
+            *(
+                _number(found[side][key])
+                for side in ("passing", "failing")
+                for key in ("first", "median", "p95", "processor")
+            ),
+        )
+        for name, found in part["found"].items()
+    ]
+    sides = [
+        f"{side}: {key}" for side in ("right", "wrong") for key in ("first", "median", "p95", "processor")
+    ]
+    return f"## Checks in a notebook\n\n{_where(part)}\n{CHECKS_NOTE}\n\n{table(('check', *sides), rows)}"
+
+
+LUCK_NOTE = """Right answers judged again and again, each time with other questions and other noise: the reference, and
+as many times the other right answers in turn. A comparison fails beyond 6.5 standard errors. That none did says little
+about a rate of one in a million, so the tail is shown too: how many comparisons were further than that many standard
+errors away, and in brackets how many would be if they were exactly normal. The argument for the rate is in
+`autograder/checks`."""
+
+
+def _false_failures(part: Results) -> str:
+    rows = [
+        (
+            f"`{name}`",
+            f"{found['judgements']:,}",
+            f"{found['comparisons']:,}",
+            found["failures"],
+            f"{found['largest']:.2f}",
+            *(f"{count:,} ({_number(found['normal'][limit])})" for limit, count in found["beyond"].items()),
+        )
+        for name, found in part["found"].items()
+    ]
+    beyond = [f"> {float(limit):g}" for limit in next(iter(part["found"].values()))["beyond"]]
+    head = ("check", "judgements", "comparisons", "failures", "largest", *beyond)
+    return f"## Bad luck\n\n{_where(part)}\n{LUCK_NOTE}\n\n{table(head, rows)}"

@@ -20,6 +20,24 @@ from autograder.release import CONFIG_NAME, release
 from autograder.sample_class import COURSE_CONFIG
 
 SLUG = "02_bound"
+# texts of a page that stand out from what is behind them by less than WCAG AA asks for
+CONTRAST = """() => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
+  const behind = element => { for (let e = element; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; }
+    return [255, 255, 255]; };
+  const poor = [];
+  for (const e of document.querySelectorAll('main *')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length) continue;
+    const a = light(parse(getComputedStyle(e).color)), b = light(behind(e));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) poor.push([e.tagName, e.className, e.textContent.slice(0, 30), ratio]);
+  }
+  return poor;
+}"""
 
 
 @dataclass
@@ -64,6 +82,12 @@ def released_course(repository: Path, tmp_path_factory: pytest.TempPathFactory) 
     (course / CONFIG_NAME).write_text(COURSE_CONFIG)
     release(assignment_named(SLUG), repository / "solutions" / SLUG / f"{SLUG}.py", course)
     return course
+
+
+@pytest.fixture
+def poor_contrast() -> str:
+    """A function in JavaScript: the texts of a page that are hard to read."""
+    return CONTRAST
 
 
 @pytest.fixture

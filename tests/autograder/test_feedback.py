@@ -17,12 +17,16 @@ import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
 from PIL import Image
 from pygments.styles import get_style_by_name
 
 from autograder.cli import main
 from autograder.feedback import DARK, LIGHT, code, harmless
 from autograder.formulas import ATTRIBUTES, ELEMENTS, mathml
+from autograder.release import course_config
 
 SLUG = "02_bound"
 Make = Callable[[Mapping[str, Any]], Path]
@@ -200,7 +204,9 @@ def page(course: Path, learner: str) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("graded-class")
-def test_stock_nbgrader_and_our_command_make_the_same_good_pages(course: Path, browser: Any) -> None:
+def test_stock_nbgrader_and_our_command_make_the_same_good_pages(
+    course: Path, browser: Any, poor_contrast: str
+) -> None:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [Path(sys.executable).parent / "nbgrader", "generate_feedback", SLUG],
@@ -241,6 +247,7 @@ def test_stock_nbgrader_and_our_command_make_the_same_good_pages(course: Path, b
             tab.goto(page(course, "ada").as_uri())
             assert [url for url in asked if not url.startswith("data:")] == [page(course, "ada").as_uri()]
             assert said == []
+            assert tab.evaluate(poor_contrast) == []
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
             assert tab.evaluate("[...document.images].every(image => image.naturalWidth > 0 && image.alt)")
             # a formula is drawn, not only written: its fraction is as high as two lines
@@ -259,13 +266,14 @@ def test_stock_nbgrader_and_our_command_make_the_same_good_pages(course: Path, b
 @pytest.mark.slow
 @pytest.mark.xdist_group("graded-class")
 def test_points_given_by_hand_since_are_on_the_new_page(course: Path) -> None:
-    from nbgrader.api import Gradebook
-
     assert main(["feedback", SLUG, "--course", str(course)]) == 0
     with Gradebook(f"sqlite:///{course}/gradebook.db", "vae") as gradebook:
         gradebook.find_grade("check_kl_divergence", SLUG, SLUG, "ada").manual_score = 1.5
         gradebook.db.commit()
-    assert main(["feedback", SLUG, "--course", str(course)]) == 0
+    config = course_config(course)  # as the formgrader's button does it
+    coursedir = CourseDirectory(config=config, root=str(course))
+    done = NbGraderAPI(coursedir, config=config).generate_feedback(SLUG, force=True)
+    assert done["success"], done
     assert "<b>12.5</b> of 20 points" in page(course, "ada").read_text(encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from autograder.checks import checks_of
 from autograder.cli import main
 from autograder.doctor import examine
 from autograder.hints import HINTS, LEVELS
-from autograder.validate import kill_matrix, validate
+from autograder.validate import kill_matrix, validate, validate_assignments
 from autograder.wall import WallError
 from vae_ref.errors import CourseError
 
@@ -95,6 +95,34 @@ def test_a_validation_names_what_is_wrong_with_a_bad_one() -> None:
     assert f"| kl-twin | value | also {wrong.name} |" in text
     assert "- `kl_divergence`, equivalent 1, seed 0: With" in text
     assert "2 of 3 mistakes found, 0 named right; 1 of 2 right answers failed." in text
+
+
+def test_mistakes_that_no_case_tells_apart_have_to_be_declared() -> None:
+    first, *others = KL.misconceptions[:6]
+    twin = replace(first, name="kl-twin")
+    report = validate([broken(misconceptions=(first, twin, *others))], (0, 1))
+    assert {row.mistake for row in report.twins} == {first.name, "kl-twin"} and not report.good
+    assert f"- kl-twin: the same as {first.name} on all cases, declared to be like no other" in kill_matrix(
+        report
+    )
+    declared = (replace(first, like=("kl-twin",)), replace(twin, like=(first.name,)), *others)
+    report = validate([broken(misconceptions=declared)], (0, 1))
+    assert not report.twins
+    assert (
+        report.share_named_right == 5 / 7 and not report.good
+    )  # each is given two names, which are too many of 7
+    told_apart = (replace(first, like=(others[0].name,)), *others)
+    report = validate([broken(misconceptions=told_apart)], (0, 1))
+    assert [row.mistake for row in report.twins] == [first.name] and not report.good
+
+
+def test_assignments_are_validated_in_processes() -> None:
+    report = validate_assignments(
+        [replace(ASSIGNMENTS[-1], points_of={"beta_from_sigma": 3})], (0,), workers=1
+    )
+    assert (
+        report.good and report.equivalents == 5 and {r.function for r in report.killed} == {"beta_from_sigma"}
+    )
 
 
 def test_the_command_refuses_what_it_does_not_know(capsys) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import types
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor
 
 from autograder import check
-from autograder.checking import Verdict, judge
+from autograder.checking import Misconception, Verdict, judge
 from autograder.checks import checks_of
 from autograder.target import Call, Failure, LocalTarget, Value
 from autograder.verdict import as_html, as_record, as_text
@@ -197,6 +199,68 @@ def test_forged_replies_are_wrong_and_nothing_worse(name: str, value: object) ->
 def test_the_same_seed_gives_the_same_verdict() -> None:
     texts = {as_text(verdict_on("kl_monte_carlo", lambda *a, **k: torch.ones(3))) for _ in range(2)}
     assert len(texts) == 1
+
+
+def test_a_check_leaves_random_numbers_and_threads_as_they_were() -> None:
+    def noisy(mu: Tensor, logvar: Tensor, num_samples: int, generator: object = None) -> Tensor:
+        return torch.randn(len(mu))
+
+    threads = torch.get_num_threads()
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    assert verdict_on("kl_monte_carlo", noisy).score == 0
+    assert torch.equal(torch.rand(1), wanted) and torch.get_num_threads() == threads
+
+
+def test_what_known_mistakes_say_is_found_out_once() -> None:
+    calls = []
+
+    def suspect(mu: Tensor, logvar: Tensor) -> Tensor:
+        calls.append(1)
+        return -bound.kl_divergence(mu, logvar)
+
+    known = Misconception("kl-suspect", "kl-closed-form", "it is a suspect.", suspect)
+    check = replace(BOUND["kl_divergence"], misconceptions=(known,))
+    verdicts = [
+        judge(check, LocalTarget({"kl_divergence": lambda mu, logvar: mu.sum(1)}), 4, 0) for _ in range(2)
+    ]
+    assert [v.mistakes for v in verdicts] == [(), ()]
+    assert len(calls) == 1  # the first of three questions told them apart, and its answer was kept
+    named = judge(check, LocalTarget({"kl_divergence": suspect}), 4, 0)
+    assert [m.name for m in named.mistakes] == ["kl-suspect"]
+    other_seed = judge(check, LocalTarget({"kl_divergence": suspect}), 4, 1)
+    assert [m.name for m in other_seed.mistakes] == ["kl-suspect"]
+
+
+def test_progress_is_told_question_by_question_to_the_end() -> None:
+    told: list[tuple[int, int]] = []
+    check = BOUND["kl_divergence"]
+
+    def watched(function: object) -> None:
+        told.clear()
+        judge(check, LocalTarget({"kl_divergence": function}), 4, 0, lambda *how_far: told.append(how_far))
+
+    watched(bound.kl_divergence)
+    questions = sum(len(part.probes(torch.Generator())) for part in check.parts)
+    assert told == [(n + 1, questions) for n in range(questions)]
+    watched(lambda mu, logvar: -bound.kl_divergence(mu, logvar))
+    assert [done for done, _ in told] == list(range(1, len(told) + 1))
+    assert all(done <= total for done, total in told)
+    assert len(told) == 3 + len(check.misconceptions)
+
+
+def test_a_slow_check_shows_a_bar_and_a_fast_one_does_not(monkeypatch, capsys) -> None:
+    def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+        time.sleep(0.2)
+        return bound.kl_divergence(mu, logvar)
+
+    monkeypatch.setattr("autograder.notebook.PATIENCE", 60.0)
+    check(kl_divergence)
+    assert "checking" not in capsys.readouterr().err
+    monkeypatch.setattr("autograder.notebook.PATIENCE", 0.3)
+    check(kl_divergence)
+    assert "checking kl_divergence" in capsys.readouterr().err
 
 
 def test_inputs_changed_in_place_do_no_harm() -> None:
