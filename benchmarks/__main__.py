@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import checks, false_failures, machine, memory, quality, throughput, wall
+from benchmarks import checks, false_failures, grading, machine, memory, quality, throughput, wall
 from benchmarks.data import open_data
 from benchmarks.table import render
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text
 
 HERE = Path(__file__).parent
-PARTS = ("throughput", "memory", "quality", "wall", "checks", "false-failures")
+PARTS = ("throughput", "memory", "quality", "wall", "checks", "false-failures", "grading", "class")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -69,6 +69,8 @@ def main() -> int:
     measures: dict[str, Callable[[], object]] = {
         "wall": wall.measure,
         "checks": checks.measure,
+        "grading": lambda: grading.measure(rounds=options.seeds),
+        "class": grading.scale,
         "false-failures": lambda: false_failures.measure(options.judgements),
         "throughput": lambda: throughput.measure(open_data(options.data), options.rounds, options.turn),
         "memory": lambda: measure_memory(options.data),

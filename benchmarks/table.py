@@ -68,6 +68,10 @@ def render(results: Results) -> str:
         sections.append(_checks(results["checks"]))
     if "false-failures" in results:
         sections.append(_false_failures(results["false-failures"]))
+    if "grading" in results:
+        sections.append(_grading(results["grading"]))
+    if "class" in results:
+        sections.append(_class(results["class"]))
     return "\n".join([*sections, PEERS])
 
 
@@ -177,7 +181,8 @@ def _wall(part: Results) -> str:
     found: dict[str, Any] = part["found"]
     walled, local = found["behind_the_wall"], found["in_this_process"]
     rows = [
-        ("a wall up and down again", _range(found["start_and_stop_ms"]), ""),
+        ("a sandbox of its own, up and down again", _range(found["start_and_stop_ms"]), ""),
+        ("a forked kernel, up and down again", _range(found["fork_and_stop_ms"]), ""),
         ("the first cell, which imports torch", _number(found["import_torch_cell_ms"]), ""),
         ("a small cell", _range(walled["cell_ms"]), ""),
         ("a call with a small tensor", _range(walled["small_call_ms"]), _range(local["small_call_ms"])),
@@ -237,3 +242,57 @@ def _false_failures(part: Results) -> str:
     beyond = [f"> {float(limit):g}" for limit in next(iter(part["found"].values()))["beyond"]]
     head = ("check", "judgements", "comparisons", "failures", "largest", *beyond)
     return f"## Bad luck\n\n{_where(part)}\n{LUCK_NOTE}\n\n{table(head, rows)}"
+
+
+GRADING_NOTE = """{hand_ins} hand-ins of assignment 02, copies of the solution; whole commands, everybody in turns,
+medians of seconds a hand-in, smallest and largest in brackets. nbgrader is stock, without this course's configuration;
+otter-grader is 7.0.0 by `otter.api.grade_submission`, one hand-in after the other in one process. Both run learners'
+code without a wall. The own work of cells and checks, in a process that has imported everything, takes {own:.2f}
+seconds: nobody can be faster with one worker."""
+
+
+def _grading(part: Results) -> str:
+    found = part["found"]
+    times, own = found["seconds_a_hand_in"], found["own_work_seconds"]
+    rows = [
+        (
+            title if title in ("nbgrader", "otter-grader") else f"`autograder grade`, {title}",
+            _range(seconds),
+            _number(60 / seconds["median"]),
+            *(f"{times[other]['median'] / seconds['median']:.1f}×" for other in ("nbgrader", "otter-grader")),
+            f"{own / seconds['median']:.0%}",
+        )
+        for title, seconds in times.items()
+    ]
+    head = ("who", "seconds", "a minute", "against nbgrader", "against otter-grader", "share of own work")
+    note = GRADING_NOTE.format(hand_ins=found["hand_ins"], own=own)
+    return f"## Grading\n\n{_where(part)}\n{note}\n\n{table(head, rows)}"
+
+
+CLASS_NOTE = """{hand_ins:,} hand-ins with {workers} workers in {minutes:.1f} minutes, imports and intake included;
+{in_gradebook:,} of them are in the gradebook, {full_marks:,} with full marks. First all are graded, then all are
+recorded. The driver's own memory stayed below {private:.0f} MB, its resident set, with the pages of libraries that every
+process here shares, below {resident:.0f} MB. Seconds after the start at which each tenth of the class was done:"""
+
+
+def _class(part: Results) -> str:
+    found = part["found"]
+    note = CLASS_NOTE.format(
+        **found,
+        minutes=found["seconds"] / 60,
+        private=found["driver_private_bytes"] / 1e6,
+        resident=found["driver_resident_bytes"] / 1e6,
+    )
+    rows = [(what, *(f"{second:,.0f}" for second in seconds)) for what, seconds in found["tenths"].items()]
+    head = ("", *(f"{tenth} %" for tenth in range(10, 101, 10)))
+    each = {
+        what: (seconds[-1] - seconds[0]) / (0.9 * found["hand_ins"])
+        for what, seconds in found["tenths"].items()
+    }
+    large = 100_000
+    hours = {what: seconds * large / 3600 for what, seconds in each.items()}
+    paper = (
+        f"On paper, {large:,} hand-ins on such machines: {hours['graded']:.0f} machine hours of grading, which "
+        f"machines share, and {hours['recorded']:.1f} hours of the one driver that writes the gradebook."
+    )
+    return f"## A large class\n\n{_where(part)}\n{note}\n\n{table(head, rows)}\n{paper}\n"

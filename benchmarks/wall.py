@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 
 from autograder.target import Call, LocalTarget, Target
-from autograder.wall import Limits, OwnSandbox, WalledKernel
+from autograder.wall import Lane, Limits, OwnSandbox, WalledKernel
 
 SOURCE = "import torch\ndef f(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)"
 
@@ -40,8 +40,14 @@ def calls(target: Target) -> dict[str, dict[str, float]]:
 
 
 def start() -> None:
-    """A wall up and down again."""
+    """A sandbox with one kernel, up and down again."""
     with WalledKernel(OwnSandbox(2, Limits())):
+        pass
+
+
+def fork(lane: Lane) -> None:
+    """A forked kernel, up and down again."""
+    with WalledKernel(lane.take()):
         pass
 
 
@@ -53,8 +59,12 @@ def measure() -> dict[str, object]:
         first_cell = timed(lambda: kernel.run(SOURCE), 1)
         walled = {"cell_ms": timed(lambda: kernel.run("1 + 1"), 30), **calls(kernel)}
     local = calls(LocalTarget(namespace))
+    with Lane(2) as lane:
+        fork(lane)  # the first one waits for the imports
+        forked = timed(lambda: fork(lane), 20)
     return {
         "start_and_stop_ms": timed(start, 5),
+        "fork_and_stop_ms": forked,
         "import_torch_cell_ms": first_cell["median"],
         "behind_the_wall": walled,
         "in_this_process": local,
