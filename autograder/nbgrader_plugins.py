@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from nbgrader.converters import Autograde as StockAutograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
+from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets import Instance
 from traitlets.config import Config
@@ -54,6 +56,8 @@ def configure(config: Config, limits: Limits | None = None) -> None:
         config.Judge.limits = limits
     # nbgrader makes a new gradebook with the command "alembic", which lies beside this Python
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # of a newer SQLAlchemy about nbgrader's way to add a hand-in, which nobody here can do anything about
+    warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
     config.ClearSolutions.code_stub = {"python": UNWRITTEN}
     config.Autograde.autograde_preprocessors = [
         # the recorded reasons come after nbgrader's own comments, which they replace

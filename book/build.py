@@ -23,7 +23,9 @@ from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
-sys.path.insert(0, str(ROOT))  # a checkout that is not installed builds too
+sys.path[:0] = [str(ROOT), str(BOOK)]  # a checkout that is not installed builds too
+
+from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
 
 from autograder.assignments import RELEASED, Assignment  # noqa: E402
 
@@ -75,10 +77,10 @@ def _write_if_changed(path: Path, content: str) -> None:
 
 
 def generate() -> None:
-    """Write ``book/_generated``: for each chapter with an assignment its box and its exercise.
+    """Write ``book/_generated``: the mistakes and what finds them, for each chapter its box and its exercise.
 
     Raises:
-        BookError: the notebook of an exercise is missing.
+        BookError: the notebook of an exercise is missing, or the checks do not hold what they promise.
     """
     GENERATED.mkdir(exist_ok=True)
     for assignment in RELEASED:
@@ -91,6 +93,12 @@ def generate() -> None:
         page = exercise_page(exercise.read_text(encoding="utf-8"), assignment)
         _write_if_changed(GENERATED / exercise.name, page)
         _write_if_changed(GENERATED / f"assignment_{assignment.number:02d}.md", assignment_box(assignment))
+    _write_if_changed(GENERATED / "common_mistakes_list.md", common_mistakes(BOOK))
+    try:
+        tables = kill_matrix_tables(ROOT / "build" / "kill-matrix")
+    except ValueError as error:
+        raise BookError(str(error)) from None
+    _write_if_changed(GENERATED / "kill_matrix_tables.md", tables)
 
 
 def _code_digest() -> str:
