@@ -272,7 +272,7 @@ def _grading(part: Results) -> str:
 CLASS_NOTE = """{hand_ins:,} hand-ins with {workers} workers in {minutes:.1f} minutes, imports and intake included;
 {in_gradebook:,} of them are in the gradebook, {full_marks:,} with full marks. First all are graded, then all are
 recorded. The driver's own memory stayed below {private:.0f} MB, its resident set, with the pages of libraries that
-every process here shares, below {resident:.0f} MB. Seconds after the start at which each tenth of the class was done:"""
+every process here shares, below {resident:.0f} MB. Seconds after the start at which each tenth was done:"""
 
 
 def _class(part: Results) -> str:
