@@ -10,6 +10,8 @@ from autograder.assignments import assignment_asking_for
 from autograder.checking import NOT_LOOKED_AT, Finding, Verdict
 from autograder.hints import HINTS, LEVELS
 
+ONE_OF = "– "  # before each of several mistakes that look alike
+
 
 def headline(verdict: Verdict) -> str:
     """One line: what was looked at, and how it went."""
@@ -41,18 +43,30 @@ def as_text(verdict: Verdict, hint: int | None = None) -> str:
 def as_html(verdict: Verdict, hint: int | None = None) -> str:
     """The verdict for a notebook or a feedback page; arguments as for ``as_text``.
 
-    No colour carries meaning, and only tags that nbconvert lets through where it sanitizes.
+    A region with a name for those who listen, paragraphs and lists in their order. No colour carries meaning: text has
+    the colour of the page, whether light or dark, and only the bar at the side has one that is seen on both. Only tags
+    that nbconvert lets through where it sanitizes.
     """
-    rows = [f"<div><b>{escape(headline(verdict))}</b></div>"]
-    rows += [f"<div>{escape(text)}</div>" for text in _advice(verdict)]
+    rows = [f"<p><strong>{escape(headline(verdict))}</strong></p>"]
+    advice = _advice(verdict)
+    several = [text.removeprefix(ONE_OF) for text in advice if text.startswith(ONE_OF)]
+    rows += [f"<p>{escape(text)}</p>" for text in advice if not text.startswith(ONE_OF)]
+    rows += _list(several)
     first = _first_problem(verdict)
     if first is not None and first.seen is not None:
         rows.append(f"<pre>yours: {escape(first.seen[0])}\nright: {escape(first.seen[1])}</pre>")
     if not verdict.passed:
-        rows.append(f"<div>{escape(_parts(verdict))}</div><div>Read: {escape(_reading(verdict))}</div>")
-        rows += [f"<div>{escape(text)}</div>" for text in _help(verdict, hint)]
-    colour = "#2a7f62" if verdict.passed else "#b3541e"
-    return f'<div style="border-left: 4px solid {colour}; padding-left: 1em">{"".join(rows)}</div>'
+        rows += ["<p>Parts:</p>", *_list(_marks(verdict))]
+        rows.append(f"<p>Read: {escape(_reading(verdict))}</p>")
+        rows += [f"<p>{escape(text)}</p>" for text in _help(verdict, hint)]
+    colour = "#2e8b6f" if verdict.passed else "#c8642a"  # three to one against white and against near black
+    name = escape(f"Verdict on {verdict.check.name}")
+    style = f"border-left: 4px solid {colour}; padding-left: 1em"
+    return f'<div role="region" aria-label="{name}" style="{style}">{"".join(rows)}</div>'
+
+
+def _list(items: list[str]) -> list[str]:
+    return [f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"] if items else []
 
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def _advice(verdict: Verdict) -> list[str]:
         lines.append(f"Recognised: {verdict.mistakes[0].sentence}")
     elif verdict.mistakes:
         lines.append("Several mistakes look like this; it is one of these:")
-        lines += [f"– {mistake.sentence}" for mistake in verdict.mistakes]
+        lines += [f"{ONE_OF}{mistake.sentence}" for mistake in verdict.mistakes]
     return lines
 
 
@@ -105,11 +119,18 @@ def _first_problem(verdict: Verdict) -> Finding | None:
 
 
 def _parts(verdict: Verdict) -> str:
+    return "Parts: " + " · ".join(_marks(verdict))
+
+
+def _marks(verdict: Verdict) -> list[str]:
+    """Each part with how it went."""
     marks = []
     for finding in verdict.findings:
-        later = f" ({NOT_LOOKED_AT})" if finding.problem == NOT_LOOKED_AT else ""
-        marks.append(f"{'✓' if finding.passed else '✗'} {finding.part}{later}")
-    return "Parts: " + " · ".join(marks)
+        if finding.problem == NOT_LOOKED_AT:
+            marks.append(f"○ {finding.part} ({NOT_LOOKED_AT})")
+        else:
+            marks.append(f"{'✓' if finding.passed else '✗'} {finding.part}")
+    return marks
 
 
 def _reading(verdict: Verdict) -> str:

@@ -23,8 +23,10 @@ from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
-sys.path[:0] = [str(ROOT), str(BOOK)]  # a checkout that is not installed builds too
+# a checkout that is not installed builds too; the attacks belong to the tests, so no package ships them
+sys.path[:0] = [str(ROOT), str(BOOK), str(ROOT / "tests" / "autograder")]
 
+from attacks import table as table_of_attacks  # noqa: E402
 from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
 
 from autograder.assignments import RELEASED, Assignment  # noqa: E402
@@ -77,12 +79,13 @@ def _write_if_changed(path: Path, content: str) -> None:
 
 
 def generate() -> None:
-    """Write ``book/_generated``: the mistakes and what finds them, for each chapter its box and its exercise.
+    """Write ``book/_generated``: the tables of attacks, mistakes and what finds them, boxes and exercises of chapters.
 
     Raises:
         BookError: the notebook of an exercise is missing, or the checks do not hold what they promise.
     """
     GENERATED.mkdir(exist_ok=True)
+    _write_if_changed(GENERATED / "attacks_table.md", table_of_attacks())
     for assignment in RELEASED:
         if not (BOOK / f"{assignment.slug}.md").exists():
             continue

@@ -29,6 +29,7 @@ MANY = 64  # latents where signs are counted
 NUM_DRAWS = 128
 AIM = (1.5, -2.4)  # mu and logvar where σ, σ², 1 and |logvar| are far apart: 0.30, 0.09, 1 and 2.4
 NUM_MOVES = 12  # of weights, one at a time
+BESIDE = (-0.6, -0.3, 0.3, 0.6)  # of mu: codes whose pictures are asked for by their numbers
 NO_NOISE = "x_hat is decoded from mu itself, without noise."
 CLOSE = 1e-3  # of the largest number: sums of thousands in another order
 
@@ -426,11 +427,12 @@ def _vae_value(g: Generator) -> list[Probe]:
         *shapes,
         Probe(draws, "1", on="net", before=aimed, after=(Step("net.encode", Call((x,))),)),
         Probe(Call((Handle("net"), x, _offsets())), "", on="props.near"),
+        Probe(Call((torch.tensor([[AIM[0] + offset] for offset in BESIDE]),)), "", on="net.decode"),
     ]
 
 
 def _vae_holds(results: list[Any], probes: list[Probe]) -> str:
-    *shapes, (drawn, codes), curve = results
+    *shapes, (drawn, codes), curve, beside = results
     for result, probe in zip([*shapes, drawn], probes, strict=False):
         problem = _tuple_problem("forward", result, ("x_hat", "mu", "logvar"))
         batch, dims = len(probe.call.args[0]), int(probe.label)
@@ -443,9 +445,9 @@ def _vae_holds(results: list[Any], probes: list[Probe]) -> str:
         "decode", curve, (len(_offsets()), *IMAGE)
     )
     problem = problem or _returned_problem(drawn, codes)
-    if not problem and _same(drawn[0][:4], probes[-2].call.args[0][:4]):
+    if not problem and _same(drawn[0][:4], probes[len(shapes)].call.args[0][:4]):
         return "x_hat is the image that was passed in."
-    problem = problem or _noise_problem(drawn[0], codes[1], curve)
+    problem = problem or _noise_problem(drawn[0], codes[1], curve) or _ruler_problem(beside, codes[0], curve)
     if problem == NO_NOISE and not _same(shapes[1][0], shapes[2][0]):
         return "In evaluation mode there is no noise: forward draws a code in either mode."
     return problem
@@ -490,6 +492,15 @@ def _noise_problem(x_hat: Tensor, logvar: Tensor, curve: Tensor) -> str:
         if abs(spread / value - 1) < spread_error and (around == "around mu" or value == 1):
             return f"The codes spread {around} as if σ were {name}."
     return f"The codes spread by another σ than logvar says, {around}."
+
+
+def _ruler_problem(beside: Tensor, mu: Tensor, curve: Tensor) -> str:
+    """The curve is what the learner's side says of its own code: pictures of codes named here must stand there too."""
+    places, _ = _places(beside.flatten(1)[:, ::61].double(), curve.flatten(1)[:, ::61].double())
+    wanted = AIM[0] + torch.tensor(BESIDE).double() - float(mu)
+    if bool(((places - wanted).abs() <= 0.05 + 0.1 * wanted.abs()).all()):
+        return ""
+    return "decode gives the same code other pictures from call to call."
 
 
 def _places(pictures: Tensor, curve: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from nbgrader.coursedir import CourseDirectory
 from PIL import Image
 from pygments.styles import get_style_by_name
 
+from autograder import formulas
 from autograder.cli import main
 from autograder.feedback import DARK, LIGHT, code, harmless
 from autograder.formulas import ATTRIBUTES, ELEMENTS, mathml
@@ -52,14 +53,14 @@ def test_tex_becomes_mathml(tex: str, has: str) -> None:
 
 
 def test_every_formula_of_the_exercises_becomes_mathml(repository: Path) -> None:
-    formulas = set()
+    found_formulas = set()
     for path in (repository / "exercises").rglob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 found = re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", cell.source, re.DOTALL)
-                formulas |= {block or inline for block, inline in found}
-    assert len(formulas) > 20
-    for tex in formulas:
+                found_formulas |= {block or inline for block, inline in found}
+    assert len(found_formulas) > 20
+    for tex in found_formulas:
         drawn = mathml(tex)
         # what the converter does not know, it writes as it stands
         assert drawn.startswith("<math") and "\\" not in "".join(ElementTree.fromstring(drawn).itertext()), (
@@ -86,6 +87,13 @@ def test_every_formula_of_the_exercises_becomes_mathml(repository: Path) -> None
 )
 def test_no_formula_does_harm(tex: str) -> None:
     _assert_harmless(mathml(tex))
+
+
+def test_an_element_that_is_none_of_a_formula_is_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    for foreign in ("script", "annotation-xml", "semantics"):
+        tree = ElementTree.fromstring(f"<math><mrow><{foreign}>alert(1)</{foreign}></mrow></math>")
+        monkeypatch.setattr(formulas, "convert_to_element", lambda *args, tree=tree, **kwargs: tree)
+        assert mathml("x") == "<code>x</code>"
 
 
 @given(st.text(alphabet=r"\{}_^$&<>'\" abxfrctehsl()[]=:/;#%" + "\0\n", max_size=60))

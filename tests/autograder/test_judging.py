@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import types
 from dataclasses import replace
@@ -294,6 +295,21 @@ def test_in_a_notebook_check_finds_the_function_by_its_name() -> None:
     shown = check(kl_divergence)
     assert "not right yet" in repr(shown)
     assert shown._repr_html_().startswith("<div") and "<script" not in shown._repr_html_()
+
+
+def test_html_reads_as_a_named_region_with_lists() -> None:
+    first = BOUND["kl_divergence"].misconceptions[0]
+    alike = replace(
+        BOUND["kl_divergence"], misconceptions=(first, replace(first, name="b", sentence="it is <b>."))
+    )
+    verdict = judge(alike, LocalTarget({"kl_divergence": first.variant}), 4, 0)
+    html = as_html(verdict, 0)
+    assert html.startswith('<div role="region" aria-label="Verdict on kl_divergence"')
+    assert f"<ul><li>{first.sentence}</li><li>it is &lt;b&gt;.</li></ul>" in html
+    assert "<li>✗ value</li><li>○ edge cases (looked at once the value is right)</li>" in html
+    assert not re.search(r"[^-]color:|background", html)  # text has the colours of the page around it
+    text = as_text(verdict, 0)
+    assert "<" not in text.replace("it is <b>.", "") and "○ gradient (looked at" in text
 
 
 def test_html_escapes_what_learners_raise() -> None:
