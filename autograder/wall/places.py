@@ -49,7 +49,7 @@ class Folder:
     """
 
     def __init__(self, parent: Path, limits: Limits, uid: int | None) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="wall-", dir=parent))
+        self.path = Path(tempfile.mkdtemp(prefix=f"wall-{os.getpid()}-", dir=parent))
         self.path.chmod(0o711)
         self.inbox, self.outbox = self.path / "in", self.path / "out"
         self.inbox.mkdir(mode=0o755)
@@ -194,7 +194,7 @@ class Warm:
 
     def __init__(self, chapter: int, hidden: tuple[Path, ...] = ()) -> None:
         self._uid = new_learner_uid()
-        self._spool = Path(tempfile.mkdtemp(prefix="wall-", dir=FOLDERS))
+        self._spool = Path(tempfile.mkdtemp(prefix=f"wall-{os.getpid()}-", dir=FOLDERS))
         self._spool.chmod(0o711)
         self._log = (self._spool / "log").open("w+b")
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -25,7 +25,7 @@ from autograder.batch import Store, Task, grade_all
 from autograder.cluster import on_dask
 from autograder.grading import verdict_record
 from autograder.station import Station, grade_here, graded_notebook, leave, request_for
-from autograder.wall.kernel import FOLDERS
+from autograder.wall.places import FOLDERS
 from vae_ref.errors import CourseError
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
@@ -46,7 +46,7 @@ def task(student: str, source: str = KL) -> Task:
         ],
         metadata={"autograder": {"refused": "", "notes": []}},
     )
-    return Task(SLUG, student, notebook)
+    return Task(SLUG, student, nbformat.writes(notebook))
 
 
 def score(graded: NotebookNode) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from autograder.checking import judge
 from autograder.checks import checks_of
-from autograder.wall import WalledKernel
+from autograder.wall import Limits, OwnSandbox, WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 
@@ -115,7 +115,7 @@ def test_a_forged_report_earns_nothing(forgery: str) -> None:
     )
     scores = []
     for code in ("", patch):
-        with WalledKernel(chapter) as kernel:
+        with WalledKernel(OwnSandbox(chapter, Limits())) as kernel:
             assert kernel.run(wrong).status == "ok" and kernel.run(code).status == "ok"
             verdict = judge(check, kernel, 7, seed=3)
             scores.append({finding.part: finding.passed for finding in verdict.findings})

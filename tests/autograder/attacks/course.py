@@ -23,23 +23,16 @@ SLUG = "02_bound"
 NAME = f"{SLUG}.ipynb"
 MARKERS = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 # what runs for ever is waited for less long than in a real course
-GRADE = """
-import sys
-from autograder.wall import Limits
-names = list(Limits.__dataclass_fields__)
-defaults = list(Limits.__init__.__defaults__)
-for name, value in (("cell_seconds", 20.0), ("call_seconds", 8.0), ("total_seconds", 200.0)):
-    defaults[names.index(name)] = value
-Limits.__init__.__defaults__ = tuple(defaults)
-from autograder.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+CONFIG = COURSE_CONFIG.replace(
+    "configure(c)",
+    "from autograder.wall import Limits\n\nconfigure(c, Limits(cell_seconds=20, call_seconds=8, total_seconds=200))",
+)
 
 
 def make_course(course: Path, sources: Path) -> tuple[NotebookNode, dict[str, str]]:
     """A course with the release of assignment 02: the released notebook, and the reference's answers by name."""
     course.mkdir(parents=True)
-    (course / CONFIG_NAME).write_text(COURSE_CONFIG)
+    (course / CONFIG_NAME).write_text(CONFIG)
     text = sources / SLUG / f"{SLUG}.py"
     released = nbformat.read(release(assignment_named(SLUG), text, course), as_version=4)
     solution = notebook_of(assignment_named(SLUG), text.read_text(encoding="utf-8"))
@@ -77,7 +70,7 @@ def folder_of(course: Path, learner: str) -> Path:
 def grade(course: Path, secret: str) -> subprocess.CompletedProcess[str]:
     """``autograder grade`` with two workers, in an environment that holds a secret."""
     return subprocess.run(
-        [sys.executable, "-c", GRADE, "grade", SLUG, "--course", str(course), "--workers", "2"],
+        [sys.executable, "-m", "autograder", "grade", SLUG, "--course", str(course), "--workers", "2"],
         capture_output=True,
         text=True,
         cwd=course,
