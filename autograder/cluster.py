@@ -95,11 +95,13 @@ async def _knock(address: str) -> None:
 
 
 def _require_same_grader(client: Client) -> None:
-    # those who join later are asked with each hand-in
+    # those who join later, also in the place of one that died just now, are asked with each hand-in
     answers = client.run(introduction, on_error="return")
     if not answers:
         tqdm.write("no worker has joined the scheduler yet: grading starts when one does", file=sys.stderr)
     for worker, answer in answers.items():
+        if isinstance(answer, OSError):
+            continue
         if isinstance(answer, BaseException):
             raise CourseError(
                 f"worker {worker} has no such grader ({type(answer).__name__}: {answer}): install on it what is "
