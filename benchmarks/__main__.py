@@ -32,7 +32,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="turns at measuring speed; default: 7")
     parser.add_argument("--turn", type=float, default=1.0, help="seconds of a turn; default: 1")
     parser.add_argument(
-        "--judgements", type=int, default=10_000, help="of each right answer; default: 10000, hours for all"
+        "--judgements",
+        type=int,
+        default=1000,
+        help="of each right answer; default: 1000; 10000 take half an hour",
     )
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results; default: this one")
     parser.add_argument(

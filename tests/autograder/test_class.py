@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from autograder.sample_class import SLUG, make_sample_class
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 
 BIN = Path(sys.executable).parent
+PASSWORD = "a-word-that-nobody-prints"
 PARTS = ("log_normal", "kl_divergence", "kl_monte_carlo", "reconstruction_log_likelihood", "elbo")
 
 
@@ -304,11 +307,30 @@ def postgresql() -> Iterator[str]:
             [programs[-1] / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "grader", "course"],
             check=True,
         )
-        yield f"postgresql://grader@127.0.0.1:{port}/course"
+        yield f"postgresql://grader:{PASSWORD}@127.0.0.1:{port}/course"
     finally:
         server.terminate()
         server.wait(timeout=30)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def read_meanwhile(db_url: str) -> Iterator[list[int]]:
+    """Somebody looks at the gradebook all the time, as the formgrader does; yields how many hand-ins were seen."""
+    looks: list[int] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.05):
+            looks.append(len(scores(db_url)))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        yield looks
+    finally:
+        done.set()
+        reader.join()
 
 
 def test_a_gradebook_in_postgresql_gives_the_same_grades(
@@ -319,10 +341,28 @@ def test_a_gradebook_in_postgresql_gives_the_same_grades(
         shutil.rmtree(other / "submitted" / learner)
     with (other / "nbgrader_config.py").open("a") as config:
         config.write(f"c.CourseDirectory.db_url = {postgresql!r}\n")
-    run("autograder", "release", "--sources", repository / "solutions", cwd=other)
-    run("nbgrader", "autograde", SLUG, cwd=other)
+    said = [run("autograder", "release", "--sources", repository / "solutions", cwd=other)]
+    said += [run("nbgrader", "autograde", SLUG, "--student", "solution", cwd=other)]
+    with Gradebook(postgresql) as gradebook:  # a person takes a point off
+        gradebook.find_grade("check_elbo", SLUG, SLUG, "solution").manual_score = 3
+        gradebook.db.commit()
+    with read_meanwhile(postgresql) as looks:
+        said += [run("autograder", "grade", SLUG, "--workers", "1", cwd=other)]
+    assert "2 graded" in said[-1].stdout
+    assert {1, 2} <= {*looks}
     expected = scores(sqlite_url(course))
     assert scores(postgresql) == {name: expected[name] for name in ("solution", "variance-as-std")}
+    with Gradebook(postgresql) as gradebook:
+        assert gradebook.find_submission(SLUG, "solution").score == 19
+        assert len(gradebook.assignment_submissions(SLUG)) == len(gradebook.students) == 2
+    said += [
+        run("autograder", "grades", SLUG, cwd=other),
+        run("autograder", "grade", "99_no", cwd=other, ok=False),
+    ]
+    assert "has no assignment '99_no'" in said[-1].stderr
+    assert not [done.args for done in said if PASSWORD in done.stdout + done.stderr]
+    assert not [p for p in other.rglob("*") if p.is_file() and PASSWORD in p.read_text(errors="replace")
+                and p.name != "nbgrader_config.py"]  # fmt: skip
 
 
 def test_an_absent_server_is_one_line(small_course: Path, course: Path) -> None:

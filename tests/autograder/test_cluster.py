@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import psutil
 import pytest
 from distributed import Client
+from distributed.comm import CommClosedError
 from nbformat import NotebookNode
 
 from autograder import batch, cluster, station
@@ -130,6 +132,13 @@ def children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return []
 
 
+def is_grading(worker: subprocess.Popen[bytes]) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        stations = [p for p in children(worker) if "autograder.station" in p.cmdline()]
+        return any(p.name() == "bwrap" for station in stations for p in station.children(recursive=True))
+    return False
+
+
 def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     machines: Machines, tmp_path: Path, saved: list[str]
 ) -> None:
@@ -139,7 +148,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     seen: list[psutil.Process] = []
 
     def kill_while_it_grades() -> None:
-        wait_until(lambda: any(p.name() == "bwrap" for p in children(victim)), 120)
+        wait_until(lambda: is_grading(victim), 120)
         seen.extend(children(victim))
         os.kill(victim.pid, signal.SIGKILL)
 
@@ -175,6 +184,17 @@ def test_a_worker_with_another_grader_gets_no_work(
     with pytest.raises(CourseError, match=f"{socket.gethostname()} cannot grade: .*version {own}"):
         grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address))
     assert not saved
+
+
+def test_a_worker_that_dies_when_asked_is_not_missed_and_one_without_the_package_is_named() -> None:
+    def require(answer: BaseException) -> None:
+        cluster._require_same_grader(SimpleNamespace(run=lambda function, on_error: {"tcp://w": answer}))
+
+    require(CommClosedError("Stream is closed"))
+    with pytest.raises(
+        CourseError, match=r"worker tcp://w has no such grader .*No module named 'autograder'.*install"
+    ):
+        require(ModuleNotFoundError("No module named 'autograder'"))
 
 
 def test_a_worker_without_a_wall_gets_no_work(machines: Machines, tmp_path: Path, saved: list[str]) -> None:
