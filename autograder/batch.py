@@ -21,6 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
+import vae_ref
 from autograder.apart import Grading
 from autograder.assignments import assignment_named
 from autograder.grading import fill_in_reason, was_refused
@@ -72,10 +73,11 @@ def _grade_id(cell: NotebookNode) -> str:
 
 @functools.cache
 def grader_version() -> str:
-    """A short name for the code that grades; any change of it changes it."""
+    """A short name for the code that grades, the reference included; any change of it changes it."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for package in (Path(__file__).parent, Path(vae_ref.__file__).parent):
+        for path in sorted(package.rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
