@@ -202,6 +202,7 @@ def _course_files(chapter: int) -> list[str]:
     for source, name in (
         (INSIDE / "start.py", "start.py"),
         (INSIDE / "warm.py", "warm.py"),
+        (INSIDE / "calls.py", "calls.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
         *((grader / name, f"autograder/{name}") for name in inside),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -17,6 +18,7 @@ import torch
 
 from autograder.target import Call, Failure, Value
 from autograder.wall import Limits, OwnSandbox, Place, WalledKernel, WallError, sandbox
+from autograder.wall.inside import calls
 from autograder.wall.places import Warm
 from autograder.wire import Handle
 
@@ -196,6 +198,46 @@ for handle in os.listdir("/proc/self/fd"):
     kinds = ("/dev/null", "/dev/urandom", "socket:", "anon_inode:", "pipe:", "/proc/", "/usr/", "/outbox/")
     log = {"2"}  # what a kernel says when it cannot start
     assert all(path.startswith(kinds) for number, path in files.items() if number not in log), files
+
+
+def test_calls_that_make_namespaces_mount_or_trace_are_refused(kernel: WalledKernel) -> None:
+    code = f"""
+import ctypes, errno, os, subprocess, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+NEW_USER, CHILD = 0x10000000, 17
+def answers():
+    found = []
+    for number in {sorted(calls.REFUSED[os.uname().machine].values())!r}:
+        libc.syscall(number, 0, 0, 0, 0, 0)
+        found.append(ctypes.get_errno())
+    libc.syscall({calls.CLONE[os.uname().machine]}, NEW_USER | CHILD, 0, 0, 0, 0)
+    return {{*found, ctypes.get_errno()}}
+said = [answers()]
+thread = threading.Thread(target=lambda: said.append(answers()))
+thread.start(); thread.join()
+if os.fork() == 0:
+    os._exit(answers() != {{errno.EPERM}})
+print(said, os.waitstatus_to_exitcode(os.wait()[1]), subprocess.run([sys.executable, "-c", "0"]).returncode)
+"""
+    assert said(kernel, code).strip() == "[{1}, {1}] 0 0"
+
+
+@pytest.mark.parametrize(
+    ("machine", "header"),
+    [
+        ("x86_64", "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+        ("aarch64", "/usr/include/asm-generic/unistd.h"),
+    ],
+)
+def test_numbers_of_refused_calls_are_those_of_the_system(machine: str, header: str) -> None:
+    if not Path(header).exists():
+        pytest.skip(f"{header} is not here: it comes with linux-libc-dev")
+    numbers = dict(
+        re.findall(r"^#define __NR(?:3264)?_(\w+)\s+(\d+)", Path(header).read_text(), re.MULTILINE)
+    )
+    ours = {**calls.REFUSED[machine], "clone": calls.CLONE[machine], "seccomp": calls.SECCOMP[machine]}
+    assert {name: int(numbers[name]) for name in ours} == ours
+    assert int(numbers["clone3"]) == calls.CLONE3
 
 
 def test_there_is_no_network(kernel: WalledKernel) -> None:
