@@ -42,6 +42,7 @@ from autograder.release import course_config
 from autograder.wall import Limits, require_wall
 from vae_ref.errors import CourseError
 
+LEARNER = r"[\w .@+-]+"
 UNWRITTEN = 'raise NotImplementedError("write this, then run the check below")'
 
 
@@ -117,6 +118,13 @@ class Autograde(StockAutograde):
         for folder in tqdm(folders, desc="intake", unit="hand-in", disable=len(folders) < 20):
             match = re.fullmatch(submitted, folder)
             if match is None:
+                continue
+            if not re.fullmatch(LEARNER, match["student"]):
+                self.log.error(
+                    "Hand-in of %r is left out, because nbgrader's pages show its folder's name as it is: rename it; "
+                    "letters, digits, spaces and . @ + - _ will do",
+                    match["student"],
+                )
                 continue
             try:
                 self._rebuild(Path(folder), match["student"], skeletons)

@@ -216,10 +216,12 @@ def test_bad_folders_get_reasons_and_stop_nobody(course: Path, small_course: Pat
     (small_course / "submitted" / "late" / SLUG / "torch.py").write_text("raise SystemExit('shadowed')")
     (small_course / "submitted" / "late" / SLUG / "<img src=x onerror=alert(1)>").write_text("")
     (small_course / "submitted" / "late" / SLUG / "\udcffbad.txt").write_text("")
+    shutil.copytree(course / "submitted" / "solution", small_course / "submitted" / "<script>x(1)")
     run("nbgrader", "autograde", SLUG, "--student", "late", cwd=small_course)
     run("nbgrader", "generate_feedback", SLUG, cwd=small_course)
     assert "<img src=x" not in feedback(small_course, "late")
-    run("nbgrader", "autograde", SLUG, cwd=small_course)
+    said = run("nbgrader", "autograde", SLUG, cwd=small_course).stderr
+    assert "Hand-in of '<script>x(1)' is left out" in said and "rename it" in said
     assert scores(sqlite_url(small_course)) == {
         "averages-the-pixels": all_but("reconstruction_log_likelihood"),
         "link": all_but(*PARTS),
