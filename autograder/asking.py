@@ -7,20 +7,16 @@ is found out once and kept: the probes, the right results, and what the known mi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from autograder.comparing import difference
+from autograder.definitions import Check, Misconception, Oracle, Part, Probe
 from autograder.target import Failure, LocalTarget, Reply, StandIn, Target, Value
 
-if TYPE_CHECKING:
-    from autograder.checking import Check, Misconception, Part, Probe
-
-Expected = torch.Tensor | tuple[torch.Tensor, torch.Tensor]  # a value, or an estimate and its tolerance
-Oracle = Callable[..., Expected]
 KEPT_PAPERS = 16  # a notebook has up to five checks, each with one seed
 ENDS = 1024  # numbers from either end of a random result that are kept to compare draw for draw
 

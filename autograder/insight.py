@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from autograder.assignments import Assignment
-from autograder.checking import Misconception
 from autograder.checks import checks_of
+from autograder.definitions import Misconception
 from autograder.hand_ins import HandIn
 
 MAX_BINS = 20

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from autograder.asking import Echo, Gist, Paper, alike, alike_results, gist_of, is_random
 from autograder.comparing import difference
+from autograder.definitions import Misconception
 from autograder.target import Failure, Reply, Value
-
-if TYPE_CHECKING:
-    from autograder.checking import Misconception
 
 UNFINISHED = ("NotImplementedError", "Missing", "Gone", "Timeout", "Unreadable")
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from tqdm.auto import tqdm
 
 from autograder.assignments import Assignment, assignment_asking_for
-from autograder.checking import NOT_LOOKED_AT, Check, judge
+from autograder.checking import NOT_LOOKED_AT, judge
 from autograder.checks import checks_of
+from autograder.definitions import Check
 from autograder.target import LocalTarget
 
 SEEDS = (0, 1, 20_000)

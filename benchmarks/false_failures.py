@@ -18,9 +18,9 @@ from tqdm.auto import tqdm
 
 from autograder.asking import Paper, ask, paper_of, problem_of
 from autograder.assignments import ASSIGNMENTS
-from autograder.checking import Check
 from autograder.checks import checks_of
 from autograder.comparing import STANDARD_ERRORS
+from autograder.definitions import Check
 from autograder.target import Failure, LocalTarget, Value
 from autograder.wire import Seed
 

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from autograder.assignments import ASSIGNMENTS
-from autograder.checking import Check, Misconception
 from autograder.checks import checks_of
+from autograder.definitions import Check, Misconception
 from autograder.validate import Report, kill_matrix, validate_assignments
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,8 @@ NAMES = {
 }
 # modules of the autograder that decide about what is found, besides the checks
 JUDGING = (
-    "asking", "assignments", "checking", "comparing", "props", "recognising", "target", "toys", "validate", "wire",
+    "asking", "assignments", "checking", "comparing", "definitions", "props", "recognising", "target", "toys",
+    "validate", "wire",
 )  # fmt: skip
 
 

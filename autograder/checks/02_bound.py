@@ -17,8 +17,8 @@ from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 from torch.distributions import kl_divergence as exact_kl
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.comparing import STANDARD_ERRORS
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call, StandIn
 from autograder.wire import Seed
 from vae_ref import bound

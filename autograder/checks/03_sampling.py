@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from torch.distributions import Normal
 
 from autograder import props
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.comparing import STANDARD_ERRORS, difference, kind
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import sampling

@@ -34,7 +34,7 @@ import functools
 import importlib
 
 from autograder.assignments import ASSIGNMENTS, assignment_asking_for
-from autograder.checking import Check
+from autograder.definitions import Check
 from vae_ref.errors import CourseError
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from autograder.assignments import ASSIGNMENTS
-from autograder.checking import Check, Misconception, judge
+from autograder.checking import judge
 from autograder.checks import check_named, checks_of
+from autograder.definitions import Check, Misconception
 from autograder.target import LocalTarget
 from vae_ref import bound
 from vae_ref.errors import CourseError

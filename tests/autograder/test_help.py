@@ -11,9 +11,9 @@ import torch
 
 from autograder import check
 from autograder.assignments import ASSIGNMENTS
-from autograder.checking import Check, Misconception
 from autograder.checks import checks_of
 from autograder.cli import main
+from autograder.definitions import Check, Misconception
 from autograder.doctor import examine
 from autograder.hints import HINTS, LEVELS
 from autograder.validate import kill_matrix, validate, validate_assignments

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from autograder import check
-from autograder.checking import Misconception, Verdict, judge
+from autograder.checking import Verdict, judge
 from autograder.checks import checks_of
+from autograder.definitions import Misconception
 from autograder.target import Call, Failure, LocalTarget, Value
 from autograder.verdict import as_html, as_record, as_text
 from vae_ref import bound

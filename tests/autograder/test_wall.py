@@ -132,6 +132,7 @@ def test_earlier_chapters_are_there_and_later_ones_are_not(kernel: WalledKernel)
         "vae_ref.training",
         "autograder.checks",
         "autograder.checking",
+        "autograder.definitions",
         "autograder.grading",
     ):
         assert "No module named" in said(kernel, f"import {name}")

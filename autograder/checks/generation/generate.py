@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.generation import shared
 from autograder.comparing import STANDARD_ERRORS, kind
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import generation

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograder import toys
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.generation import shared
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import generation

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checking import Probe, Step
 from autograder.comparing import difference
+from autograder.definitions import Probe, Step
 from autograder.target import Call
 from vae_ref import generation
 from vae_ref.sampling import reparameterize

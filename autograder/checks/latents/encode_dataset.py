@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.latents import shared
 from autograder.comparing import difference
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import latents

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.comparing import difference, kind
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from vae_ref import latents
 

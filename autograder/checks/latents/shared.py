@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from autograder.checking import Step
+from autograder.definitions import Step
 from autograder.target import Call
 
 SIZE = 8  # side of the images

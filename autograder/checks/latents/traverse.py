@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.latents import shared
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import latents

@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.checks.networks import shared
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from vae_ref import networks
 

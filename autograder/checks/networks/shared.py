@@ -10,8 +10,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from autograder import props
-from autograder.checking import Probe, Step
 from autograder.comparing import kind
+from autograder.definitions import Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle
 

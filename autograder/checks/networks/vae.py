@@ -13,9 +13,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.networks import shared
 from autograder.comparing import STANDARD_ERRORS
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import networks

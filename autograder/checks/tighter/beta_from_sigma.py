@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Generator
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.checks.tighter import shared
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from vae_ref import tighter
 

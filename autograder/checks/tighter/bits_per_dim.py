@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from autograder.checking import Check, Misconception, Part, Probe
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from vae_ref import tighter
 

@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.checks.tighter import shared
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from vae_ref import bound, tighter
 

@@ -14,9 +14,9 @@ from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from autograder import toys
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.tighter import shared
 from autograder.comparing import STANDARD_ERRORS, difference, kind
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import bound, tighter

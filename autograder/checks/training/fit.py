@@ -13,8 +13,8 @@ import torch
 from torch import Generator, nn
 from torch.optim import Optimizer
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.checks.training import shared
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import training

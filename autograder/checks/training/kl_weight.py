@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from autograder.checking import Check, Misconception, Part, Probe
 from autograder.checks.training import shared
+from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from vae_ref import training
 

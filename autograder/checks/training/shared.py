@@ -11,7 +11,7 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as exact_kl
 from torch.optim import Optimizer
 
-from autograder.checking import Step
+from autograder.definitions import Step
 from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import bound

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from autograder import toys
-from autograder.checking import Check, Misconception, Part, Probe, Step
 from autograder.checks.training import shared
 from autograder.comparing import difference
+from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import bound, training
