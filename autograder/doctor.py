@@ -57,7 +57,7 @@ def _nbgrader() -> Finding:
 
 
 def _memory() -> Finding:
-    wanted, there = Limits().memory_bytes, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    wanted, there = Limits().all_memory_bytes, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     said = f"{there / 2**30:.1f} GiB; a hand-in may use {wanted / 2**30:.0f}"
     if there < wanted:
         said += ": one that does slows or stops this machine; grade on a larger one"

@@ -19,7 +19,7 @@ from autograder.target import Call, Failure, Reply, Value
 from autograder.wall.outputs import Budget, Outputs
 from autograder.wall.places import Place
 from autograder.wall.sandbox import WallError
-from autograder.wall.usage import private_memory
+from autograder.wall.usage import memory_in_use
 from autograder.wire import WireError, read, write
 
 MAX_MESSAGE_BYTES = 8 * 2**20
@@ -250,7 +250,7 @@ class WalledKernel:
             return
         if time.monotonic() - self._looked_at_memory > MEMORY_POLL_SECONDS:
             self._looked_at_memory = time.monotonic()
-            if private_memory(self._process) > self._limits.memory_bytes:
+            if memory_in_use(self._process) > self._limits.all_memory_bytes:
                 self._end("memory")
                 return
         size = count = 0

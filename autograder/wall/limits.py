@@ -13,7 +13,8 @@ class Limits:
     cell_seconds: float = 60.0  # one cell of the notebook
     call_seconds: float = 10.0  # one call of a learner's function
     total_seconds: float = 600.0  # the whole submission
-    memory_bytes: int = 4 * 2**30  # private memory of one process
+    memory_bytes: int = 4 * 2**30  # private memory of one process, who gets a MemoryError beyond
+    all_memory_bytes: int = 6 * 2**30  # of all processes together, which are ended beyond
     file_bytes: int = 256 * 2**20  # one file, and each of the temporary folders
     outbox_bytes: int = 512 * 2**20  # all that waits to be read outside
     processes: int = 256

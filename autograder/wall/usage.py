@@ -19,15 +19,14 @@ CONTROLLERS = {"memory", "pids"}
 LEAF = r"grader-\d+"  # the group that a grader moves into to make groups beside it
 
 
-def private_memory(process: int) -> int:
-    """Bytes of memory of a process and all its descendants, without what they map from files or share by intent."""
+def memory_in_use(process: int) -> int:
+    """Bytes of memory of a process and all its descendants; what several of them share counts once."""
     total = 0
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(process)
         for one in (first, *first.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                used = one.memory_info()
-                total += used.rss - used.shared
+                total += one.memory_full_info().pss
     return total
 
 
@@ -44,7 +43,7 @@ class Group:
         folder.mkdir()
         given = set((folder / "cgroup.controllers").read_text().split())
         if "memory" in given:
-            (folder / "memory.max").write_text(str(limits.memory_bytes))
+            (folder / "memory.max").write_text(str(limits.all_memory_bytes))
             (folder / "memory.oom.group").write_text("1")  # all of a hand-in or nothing of it
             with contextlib.suppress(OSError):  # a system without swap
                 (folder / "memory.swap.max").write_text("0")

@@ -307,7 +307,7 @@ def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on(place: Places) -> Non
 
 def test_many_processes_have_no_more_memory_than_one(place: Places) -> None:
     hungry = "import sys, time; x = bytearray(b'x') * (600 * 2**20); time.sleep(60)"
-    with WalledKernel(place(Limits(cell_seconds=40, memory_bytes=2 * 2**30))) as kernel:
+    with WalledKernel(place(Limits(cell_seconds=40, all_memory_bytes=2 * 2**30))) as kernel:
         run = kernel.run(
             f"import subprocess, sys, time\n"
             f"many = [subprocess.Popen([sys.executable, '-c', {hungry!r}]) for _ in range(6)]\ntime.sleep(40)"
@@ -330,6 +330,9 @@ print("started", len(sleepers))
 """
         started = int(said(kernel, code).split()[-1])
         assert 0 < started < 40  # the kernel's own threads count too
+        deadline = time.monotonic() + 10
+        while len(processes_with(sleep)) < started and time.monotonic() < deadline:
+            time.sleep(0.1)  # one that was just started has its parent's command still
         assert len(processes_with(sleep)) == started
     deadline = time.monotonic() + 10
     while processes_with(sleep) and time.monotonic() < deadline:
