@@ -257,6 +257,7 @@ for address in (("127.0.0.1", 22), ("10.0.0.1", 80), ("192.0.2.1", 80)):
 def test_output_is_capped_and_only_text_and_pictures_come_out(kernel: WalledKernel) -> None:
     assert len(said(kernel, "print('x' * 100_000_000)")) < 21_000
     assert len(said(kernel, "for _ in range(10_000): print('x' * 1000)")) < 21_000
+    assert said(kernel, "print('and on')") == "and on\n"  # at once after so much
     run = kernel.run(
         "from IPython.display import HTML, display; display(HTML('<script>alert(1)</script>')); 4.0"
     )

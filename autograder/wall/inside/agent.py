@@ -1,5 +1,6 @@
 """Answers one call from outside: read it from the inbox, run the learner's function, leave the reply in the outbox."""
 
+import sys
 from pathlib import Path
 
 from IPython import get_ipython
@@ -11,11 +12,18 @@ _kept: dict = {}  # what calls left for later ones
 
 
 def prepare() -> None:
-    """Keep an honest ``quit()`` in a cell from taking all later cells with it."""
+    """Keep an honest ``quit()``, and prints without end, in a cell from taking what later cells do with them."""
     shell = get_ipython()
     if shell is not None:
         shell.ask_exit = lambda: None
+        shell.events.register("pre_run_cell", _make_room)
         shell.user_ns.update(quit=lambda: None, exit=lambda: None)
+
+
+def _make_room(_: object) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "make_room"):
+            stream.make_room()
 
 
 def serve(number: int) -> None:

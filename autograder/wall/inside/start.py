@@ -31,6 +31,10 @@ class CappedStream(OutStream):
         self._room -= len(string)
         return super().write(string) or 0
 
+    def make_room(self) -> None:
+        """Begin another cell, which is not to suffer from what the last one printed."""
+        self._since = 0.0
+
 
 def leave_keys_behind() -> None:
     """Get a keyring of its own: that of the session comes from whoever started the grader, and others share it."""
