@@ -68,5 +68,10 @@ def _bar(title: str) -> Any:
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
     return tqdm(
-        desc=title, delay=PATIENCE, miniters=1, leave=False, bar_format="{desc} {bar} {percentage:.0f} %"
+        desc=title,
+        delay=PATIENCE,
+        mininterval=0.1,
+        miniters=1,
+        leave=False,
+        bar_format="{desc} {bar} {percentage:.0f} %",
     )

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
 from autograder.assignments import Assignment, assignment_asking_for
-from autograder.checking import NOT_LOOKED_AT, judge
+from autograder.checking import NOT_LOOKED_AT, Verdict, judge
 from autograder.checks import checks_of
 from autograder.definitions import Check
 from autograder.target import LocalTarget
@@ -138,11 +140,15 @@ def _validate_one(task: tuple[str, str, tuple[int, ...]]) -> Report:
     return validate([checks_of(slug)[name]], seeds)
 
 
+def _judge(check: Check, variant: Callable[..., Any], seed: int) -> Verdict:
+    # some mistakes draw from the global source: the same seed is to give the same report
+    torch.manual_seed(seed)
+    return judge(check, LocalTarget({check.name: variant}), 1, seed)
+
+
 def _kill(check: Check, seeds: Iterable[int]) -> Iterator[Killed]:
     for misconception in check.misconceptions:
-        verdicts = {
-            seed: judge(check, LocalTarget({check.name: misconception.variant}), 1, seed) for seed in seeds
-        }
+        verdicts = {seed: _judge(check, misconception.variant, seed) for seed in seeds}
         failed = {
             finding.part
             for verdict in verdicts.values()
@@ -162,7 +168,7 @@ def _kill(check: Check, seeds: Iterable[int]) -> Iterator[Killed]:
 def _refuse(check: Check, seeds: Iterable[int]) -> Iterator[Refused]:
     for number, equivalent in enumerate(check.equivalents):
         for seed in seeds:
-            verdict = judge(check, LocalTarget({check.name: equivalent}), 1, seed)
+            verdict = _judge(check, equivalent, seed)
             if not verdict.passed:
                 problem = next(finding.problem for finding in verdict.findings if not finding.passed)
                 yield Refused(check.name, number, seed, problem)
