@@ -103,12 +103,12 @@ def make_class(course: Path, hand_ins: int) -> Path:
 def _contestants(folder: Path, course: Path) -> list[Contestant]:
     programs = Path(sys.executable).parent
     package = _otter_package(folder, course)
-    (folder / "otter.py").write_text(OTTER)
+    (folder / "with_otter.py").write_text(OTTER)
     notebooks = [str(path) for path in _otter_notebooks(folder / "otter", course)]
     ours = [str(programs / "autograder"), "grade", SLUG, "--workers"]
     return [
         Contestant("nbgrader", [str(programs / "nbgrader"), "autograde", SLUG]),
-        Contestant("otter-grader", [sys.executable, str(folder / "otter.py"), str(package), *notebooks]),
+        Contestant("otter-grader", [sys.executable, str(folder / "with_otter.py"), str(package), *notebooks]),
         Contestant("one worker", [*ours, "1"]),
         Contestant("two workers", [*ours, "2"]),
     ]
