@@ -56,22 +56,17 @@ def render(results: Results) -> str:
     ]
     if rows:
         sections.append("## Targets\n\n" + table(("what", "wanted", "measured", "reached"), rows))
-    if "throughput" in results:
-        sections.append(_speed(results["throughput"]))
-    if "memory" in results:
-        sections.append(_memory(results["memory"]))
-    if "quality" in results:
-        sections.append(_quality(results["quality"]))
-    if "wall" in results:
-        sections.append(_wall(results["wall"]))
-    if "checks" in results:
-        sections.append(_checks(results["checks"]))
-    if "false-failures" in results:
-        sections.append(_false_failures(results["false-failures"]))
-    if "grading" in results:
-        sections.append(_grading(results["grading"]))
-    if "class" in results:
-        sections.append(_class(results["class"]))
+    parts = {
+        "throughput": _speed,
+        "memory": _memory,
+        "quality": _quality,
+        "wall": _wall,
+        "checks": _checks,
+        "false-failures": _false_failures,
+        "grading": _grading,
+        "class": _class,
+    }
+    sections += [section(results[part]) for part, section in parts.items() if part in results]
     return "\n".join([*sections, PEERS])
 
 
