@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+import importlib
 import json
 import multiprocessing
 import resource
@@ -12,6 +15,7 @@ import nbformat
 import torch
 from nbformat import NotebookNode
 
+from autograder.checks import checks_of
 from autograder.grading import fill_in_reason, grade_notebook
 from autograder.wall import Place
 from vae_ref.errors import CourseError
@@ -39,6 +43,7 @@ class Grading:
         self._place = place
         # A fork has all libraries loaded already. It is safe because this process only imports torch: its threads would
         # be missing in a child after the first large computation.
+        _prepare(slug)
         context = multiprocessing.get_context("fork")
         self.receiver, sender = context.Pipe(duplex=False)
         self._child = context.Process(
@@ -75,6 +80,15 @@ class Grading:
         self._place.end()
         self._place.folder.remove()
         self.receiver.close()
+
+
+@functools.cache
+def _prepare(slug: str) -> None:
+    """Import before the first fork what every one of them would import by itself."""
+    checks_of(slug)
+    importlib.import_module("torch.fx.experimental.symbolic_shapes")  # with sympy, for the first vector of gradients
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page that it looks at
 
 
 def _grade(sender: Connection, notebook: NotebookNode, slug: str, student: str, place: Place) -> None:

@@ -63,7 +63,7 @@ class Contestant:
     command: list[str]
 
 
-def measure(hand_ins: int = 16, rounds: int = 3) -> dict[str, object]:
+def measure(hand_ins: int = 32, rounds: int = 3) -> dict[str, object]:
     """Seconds a hand-in of everybody, medians over rounds, and of the cells' and checks' own work.
 
     Args:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -195,7 +196,7 @@ def elbo(
 
 
 def _broadcasts_to(value: Tensor, x: Tensor) -> bool:
-    try:
-        return torch.broadcast_shapes(value.shape, x.shape) == x.shape
-    except RuntimeError:
+    try:  # not torch's function of this name, whose first call imports a computer algebra system
+        return np.broadcast_shapes(value.shape, x.shape) == x.shape
+    except ValueError:
         return False
