@@ -47,6 +47,9 @@ class Assignment:
     objectives: tuple[str, ...]
     points_of: Mapping[str, int] = field(hash=False)  # name of each thing to write → its points
     answers: Mapping[str, int] = field(default_factory=dict, hash=False)  # graded by a person: name → points
+    prerequisites: str = ""  # besides the assignments before, in words
+    # files of the chapter's own module that hold no answers: learners' code sees them behind the wall, too
+    given: tuple[str, ...] = ()
     released: bool = True  # whether there is a notebook; without one there are checks for a plain file
 
     @property

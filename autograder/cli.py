@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograder.assignments import Assignment
 from autograder.class_commands import add_commands, need_nbgrader
 from vae_ref.errors import CourseError
 
@@ -73,7 +74,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="the solutions' texts (default: solutions)",
     )
+    release.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
     release.set_defaults(run=_release)
+
+    pictures = commands.add_parser("pictures", help="draw the pictures that learners compare theirs with")
+    pictures.description = (
+        "Run solutions from their texts and keep what their marked cells draw, for the next release to show. "
+        "Takes a minute or two for each."
+    )
+    pictures.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
+    pictures.add_argument(
+        "--sources",
+        type=Path,
+        default=Path("solutions"),
+        metavar="DIR",
+        help="the solutions' texts (default: solutions)",
+    )
+    pictures.set_defaults(run=_pictures)
 
     grade = commands.add_parser("grade", help="grade all hand-ins of an assignment")
     grade.description = (
@@ -158,12 +175,32 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _release(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.assignments import RELEASED
     from autograder.release import release
 
-    for assignment in RELEASED:
+    for assignment in _released(args.assignments):
         print(release(assignment, args.sources / assignment.slug / f"{assignment.slug}.py", args.course))
     return 0
+
+
+def _pictures(args: argparse.Namespace) -> int:
+    need_nbgrader()
+    from autograder.pictures import make_pictures
+
+    for assignment in _released(args.assignments):
+        for path in make_pictures(args.sources / assignment.slug / f"{assignment.slug}.py"):
+            print(path)
+    return 0
+
+
+def _released(slugs: Sequence[str]) -> list[Assignment]:
+    """The assignments with these names, or all that have a notebook."""
+    from autograder.assignments import RELEASED
+
+    known = {assignment.slug: assignment for assignment in RELEASED}
+    for slug in slugs:
+        if slug not in known:
+            raise CourseError(f"there is no assignment named {slug!r}; there is {', '.join(known)}")
+    return [known[slug] for slug in slugs or known]
 
 
 def _sample_class(args: argparse.Namespace) -> int:

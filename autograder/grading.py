@@ -15,10 +15,12 @@ from nbformat import NotebookNode
 from autograder.assignments import assignment_named
 from autograder.checking import Verdict, judge
 from autograder.checks import checks_of
-from autograder.intake import RECORD, record_of
+from autograder.intake import LONG, RECORD, record_of
 from autograder.verdict import as_html, as_record
 from autograder.wall import Place, WalledKernel
 from vae_ref.errors import CourseError
+
+NOT_RUN = "[This cell only shows something, and takes long: it is left out when the notebook is graded.]"
 
 
 def grade_notebook(
@@ -49,6 +51,9 @@ def grade_notebook(
             if cell.cell_type != "code":
                 continue
             name = _check_of(cell)
+            if LONG in cell.metadata.get("tags", []):
+                cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=NOT_RUN)]
+                continue
             if not name:
                 run = kernel.run(cell.source)
                 cell.outputs = run.outputs

@@ -30,6 +30,7 @@ MAX_SOURCE_CHARACTERS = 200_000  # of all cells together
 FIRST_YEAR, LAST_YEAR = 2000, 2200  # of times of hand-in
 _TIME = re.compile(r"[0-9T:. +-]{1,40}([A-Za-z]{1,5})?")
 RECORD = "autograder"  # key of the notebook's metadata under which intake says what it did
+LONG = "not-run-when-graded"  # tag of cells that only show something
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,18 @@
 
 ``solutions/NN_name/NN_name.py`` is the source of truth, a py:percent script. Its cells carry short marks:
 ``solution="f"`` where learners write f, ``check="f"`` where it is checked, ``answer="q"`` where they answer a question
-that a person grades (in Markdown or code), ``box=true`` where the table of assignments speaks. Here the marks become
-nbgrader's metadata, and nbgrader's own generate_assignment makes the release.
+that a person grades (in Markdown or code), ``box=true`` where the table of assignments speaks, ``setup=true`` where the
+course is installed if need be. ``long=true`` stands on code that only shows something: grading leaves it out.
+``picture="p"`` keeps what a cell draws as the picture to compare with (:mod:`autograder.pictures`); Markdown shows it
+as ``![what is seen](attachment:p.png)``. ``[text](book:02_bound#kl-divergence)`` leads to a section of the book.
+Here the marks become nbgrader's metadata, and nbgrader's own generate_assignment makes the release.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,14 +24,24 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
+from autograder.addresses import badges, in_book, setup_code
 from autograder.assignments import Assignment
+from autograder.intake import LONG
 from vae_ref.errors import CourseError
 
 CONFIG_NAME = "nbgrader_config.py"
+PICTURES = "pictures"  # beside an assignment's text
+BOOK_LINK = re.compile(r"\]\(book:(\w+)(?:#([\w-]+))?\)")
+ATTACHMENT = re.compile(r"\(attachment:([\w-]+\.png)\)")
 
 
-def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
+def notebook_of(assignment: Assignment, text: str, pictures: Path | None = None) -> NotebookNode:
     """The solution notebook with nbgrader's metadata, the same for the same text.
+
+    Args:
+        assignment: which one.
+        text: its source.
+        pictures: folder of the pictures to compare with; None leaves them out.
 
     Raises:
         CourseError: a cell asks for something the table does not know, or something the table knows is missing.
@@ -40,6 +55,14 @@ def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
         marks, cell.metadata = dict(cell.metadata), NotebookNode()
         if marks.get("box"):
             cell.source = box(assignment)
+        if marks.get("setup"):
+            cell.source = setup_code()
+        if marks.get("long"):
+            cell.metadata["tags"] = [LONG]
+        if cell.cell_type == "markdown":
+            cell.source = BOOK_LINK.sub(lambda link: f"]({in_book(link[1], link[2] or '')})", cell.source)
+            if pictures is not None:
+                _attach(cell, pictures)
         for kind in written:
             if kind in marks:
                 name = marks[kind]
@@ -55,6 +78,15 @@ def notebook_of(assignment: Assignment, text: str) -> NotebookNode:
             )
     nbformat.validate(notebook)
     return notebook
+
+
+def _attach(cell: NotebookNode, pictures: Path) -> None:
+    """Put the pictures that a cell shows into it, so that it shows them wherever the notebook goes."""
+    for name in ATTACHMENT.findall(cell.source):
+        path = pictures / name
+        if not path.is_file():
+            raise CourseError(f"there is no picture {path}: make it with autograder pictures")
+        cell.setdefault("attachments", {})[name] = {"image/png": base64.b64encode(path.read_bytes()).decode()}
 
 
 def _asked_for(assignment: Assignment, kind: str) -> Mapping[str, int]:
@@ -91,13 +123,21 @@ def _cell_id(cell: NotebookNode, position: int) -> str:
 def box(assignment: Assignment) -> str:
     """The Markdown at the top of an assignment."""
     goals = "\n".join(f"* {goal};" for goal in assignment.objectives).removesuffix(";") + "."
-    return (
-        f"# Exercise {assignment.number:02d} · {assignment.title}\n\n"
-        f"**{assignment.points} points · about {assignment.minutes} minutes · "
-        f"difficulty {'●' * assignment.difficulty}{'○' * (5 - assignment.difficulty)}** · "
-        f"read beside chapter {assignment.number} of the book\n\n"
-        f"When you are done, you can\n\n{goals}"
+    before = (
+        f"exercises before {assignment.number:02d}"
+        if assignment.number > 1
+        else "Python and a little PyTorch"
     )
+    needs = f"{before}; {assignment.prerequisites}" if assignment.prerequisites else before
+    lines = [
+        f"# Exercise {assignment.number:02d} · {assignment.title}",
+        badges(assignment.slug),
+        f"**{assignment.points} points · about {assignment.minutes} minutes · "
+        f"difficulty {'●' * assignment.difficulty}{'○' * (5 - assignment.difficulty)}**",
+        f"Read beside [chapter {assignment.number} of the book]({in_book(assignment.slug)}). You need: {needs}.",
+        f"When you are done, you can\n\n{goals}",
+    ]
+    return "\n\n".join(line for line in lines if line)
 
 
 def course_config(course: Path) -> Config:
@@ -131,7 +171,8 @@ def release(assignment: Assignment, text_file: Path, course: Path) -> Path:
     coursedir = CourseDirectory(config=config, root=str(course.resolve()))
     source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment.slug)).resolve()
     source.mkdir(parents=True, exist_ok=True)
-    notebook = notebook_of(assignment, text_file.read_text(encoding="utf-8"))
+    pictures = text_file.parent / PICTURES
+    notebook = notebook_of(assignment, text_file.read_text(encoding="utf-8"), pictures)
     nbformat.write(notebook, source / f"{assignment.slug}.ipynb")
     outcome = NbGraderAPI(coursedir, config=config).generate_assignment(assignment.slug, force=True)
     if not outcome["success"]:

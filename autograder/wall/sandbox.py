@@ -12,12 +12,15 @@ from pathlib import Path
 
 import autograder
 import vae_ref
-from autograder.assignments import CHAPTERS
+from autograder.assignments import ASSIGNMENTS, CHAPTERS
 from autograder.toys import FIRST_CHAPTER
 from vae_ref.errors import CourseError
 
 # modules of the reference that belong to no chapter and hold no answers
 OPEN_MODULES = ("__init__.py", "errors.py", "figures.py", "inputs.py")
+# what trained models are read with; they are of classes that assignment 04 asks for
+WEIGHTS_FROM = 5
+WEIGHTS_MODULES = ("config.py", "files.py", "models.py", "weights")
 # what the part of this package that runs behind the wall needs
 INSIDE = Path(__file__).parent / "inside"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
@@ -190,14 +193,20 @@ def _course_files(chapter: int) -> list[str]:
     """Binds for ``/course``: the chapters before this one, and a stand-in for ``autograder``."""
     reference = Path(vae_ref.__file__ or "").resolve().parent
     grader = Path(autograder.__file__ or "").resolve().parent
-    visible = [reference / name for name in OPEN_MODULES]
+    visible = [*OPEN_MODULES, *(WEIGHTS_MODULES if chapter >= WEIGHTS_FROM else ())]
     for room in CHAPTERS:
         if room.number < chapter:
-            visible += [reference / f"{room.name}.py", reference / room.name]
+            visible += [f"{room.name}.py", room.name]
+    visible += [
+        file for assignment in ASSIGNMENTS if assignment.number == chapter for file in assignment.given
+    ]
     args = [*_parents("/course/vae_ref/x"), *_parents("/course/autograder/x")]
-    for path in visible:
-        if path.exists():
-            args += ["--ro-bind", str(path), f"/course/vae_ref/{path.name}"]
+    for folder in dict.fromkeys(Path(name).parent for name in visible):
+        if folder.parts:  # of the chapter itself: a package without the file that imports all of it
+            args += ["--perms", "0755", "--dir", f"/course/vae_ref/{folder}"]
+    for name in visible:
+        if (reference / name).exists():
+            args += ["--ro-bind", str(reference / name), f"/course/vae_ref/{name}"]
     inside = ["wire.py", "props.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
     for source, name in (
         (INSIDE / "start.py", "start.py"),

@@ -28,8 +28,8 @@
 # After each function stands a line like `check(log_normal)`. Run it as often as you like: it costs nothing, and when it
 # recognises your mistake, it tells you which one it is.
 
-# %% [markdown]
-# To start, run the next cell.
+# %% setup=true
+# The installation of the course, where it is missing, is written here.
 
 # %%
 import math

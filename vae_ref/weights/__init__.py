@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from vae_ref.classifier import Classifier
 from vae_ref.config import Config
 from vae_ref.errors import CourseError
 from vae_ref.files import write_atomically
 from vae_ref.models import build_model, fill
 from vae_ref.networks import VAE
+
+if (
+    TYPE_CHECKING
+):  # its module needs chapters that a learner's code may not see, and only two functions need it
+    from vae_ref.classifier import Classifier
 
 FOLDER = Path(__file__).parent
 NAMES = ("paper", "stanford", "stanford-two-level", "stanford-vae-gan")
@@ -66,6 +70,8 @@ def load_classifier(data: str) -> Classifier:
 
 def read_classifier(path: Path) -> Classifier:
     """Load the classifier in a file that ``save_classifier`` wrote; raises as ``read_model`` does."""
+    from vae_ref.classifier import Classifier
+
     tensors, text = _read(path)
     classifier = Classifier(_entry(path, text, "task"))
     _fill(classifier, tensors, path)
