@@ -79,14 +79,17 @@ def judge(
     with _one_thread(), torch.random.fork_rng(devices=[]):
         exam = _Examination(check, target, points, seed, progress)
         verdict = exam.run(None, {})
-        if verdict.findings[0].passed or check.helpers is None or check.of_helpers is None:
+        if verdict.passed or check.helpers is None or check.of_helpers is None:
             return verdict
         stand_ins = {
             name: StandIn(arguments, over_last, seed + number)
             for number, (name, (arguments, over_last)) in enumerate(check.helpers.items())
         }
         again = exam.run(check.of_helpers(stand_ins), stand_ins)
-    if not again.findings[0].passed:
+    pairs = zip(verdict.findings, again.findings, strict=True)
+    # a part that is looked at by itself alone may want the helpers' own numbers
+    again = replace(again, findings=tuple(own if own.passed else other for own, other in pairs))
+    if again.score <= verdict.score:
         return verdict
     helpers = " or ".join(check.helpers)
     return replace(again, note=f"It uses {helpers} correctly; that one is not right yet.")
@@ -118,11 +121,10 @@ class _Examination:
         findings: list[Finding] = []
         replies: list[list[Reply]] = []
         mistakes: tuple[Misconception, ...] = ()
-        for number, part in enumerate(self.check.parts):
-            given = stand_ins if part.holds is None else {}
+        for number in range(len(self.check.parts)):
             replies.append([])
             for probe in self.paper.probes[number]:
-                replies[-1].append(ask(self.target, self.check.name, probe, given))
+                replies[-1].append(ask(self.target, self.check.name, probe, stand_ins))
                 self._advance()
             finding = self._compare(number, replies[-1], oracle)
             findings.append(finding)

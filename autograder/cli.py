@@ -56,6 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     validation.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
     validation.set_defaults(run=_validate)
 
+    trip = commands.add_parser(
+        "round-trip", help="take assignments from text to grades, with every known mistake"
+    )
+    trip.description = (
+        "Run each solution from clean, then grade a class: the solution, an untouched notebook, and the solution with "
+        "one known mistake at a time, which must lose points for its own item only and be named. Prints a table; exit "
+        "code 1 if anything is not as it should be. Takes a minute or two for each assignment."
+    )
+    trip.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
+    trip.set_defaults(run=_round_trip)
+
     doctor = commands.add_parser("doctor", help="tell whether this machine can grade, and what is missing")
     doctor.description = "Look at what grading needs, a line each. Exit code 1 if something is missing."
     doctor.set_defaults(run=_doctor)
@@ -162,6 +173,25 @@ def _validate(args: argparse.Namespace) -> int:
     report = validate_assignments(chosen)
     print(kill_matrix(report), end="")
     return 0 if report.good else 1
+
+
+def _round_trip(args: argparse.Namespace) -> int:
+    need_nbgrader()
+    from autograder.batch import default_workers
+    from autograder.round_trip import as_table, round_trip
+
+    trips = []
+    for assignment in _released(args.assignments):
+        text_file = Path("solutions") / assignment.slug / f"{assignment.slug}.py"
+        notebook = Path("exercises") / assignment.slug / f"{assignment.slug}.ipynb"
+        for path in (text_file, notebook):
+            if not path.is_file():
+                raise CourseError(
+                    f"{path} is missing here: go to the folder of the course, or run make exercises"
+                )
+        trips.append(round_trip(assignment, text_file, notebook, default_workers()))
+    print(as_table(trips))
+    return 1 if any(trip.problems for trip in trips) else 0
 
 
 def _doctor(args: argparse.Namespace) -> int:

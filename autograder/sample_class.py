@@ -111,17 +111,28 @@ def make_sample_class(course: Path, sources: Path) -> Path:
     text_file = sources / SLUG / f"{SLUG}.py"
     released = nbformat.read(release(assignment_named(SLUG), text_file, course), as_version=4)
     solution = notebook_of(assignment_named(SLUG), text_file.read_text(encoding="utf-8"))
-    written = {_grade_id(cell): MARKERS.sub("", cell.source) for cell in solution.cells}
+    written = written_in(solution)
     for learner, changes in VARIATIONS.items():
-        _hand_in(course, learner, nbformat.writes(_filled(released, {**written, **changes})))
-    _hand_in(course, "hostile", nbformat.writes(_filled(released, ATTACKS)))
+        _hand_in(course, learner, nbformat.writes(filled(released, {**written, **changes})))
+    _hand_in(course, "hostile", nbformat.writes(filled(released, ATTACKS)))
     whole = nbformat.writes(released)
     _hand_in(course, "untouched", whole)
     _hand_in(course, "damaged", whole[: len(whole) // 2])  # as an interrupted upload leaves it
     return course
 
 
-def _filled(released: NotebookNode, written: dict[str, str]) -> NotebookNode:
+def written_in(solution: NotebookNode) -> dict[str, str]:
+    """What stands in the cells of a solution, by their grade_id."""
+    return {_grade_id(cell): MARKERS.sub("", cell.source) for cell in solution.cells}
+
+
+def filled(released: NotebookNode, written: dict[str, str]) -> NotebookNode:
+    """A release whose solution cells somebody has written.
+
+    Args:
+        released: what learners get.
+        written: source of each solution cell by its grade_id; what is missing stays as it was released.
+    """
     notebook = copy.deepcopy(released)
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):

@@ -7,7 +7,6 @@ decides, not the server, so a download that was cut off goes on at any mirror, a
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import os
@@ -20,12 +19,14 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from vae_ref.dogs.archives import Archive, part_of
 from vae_ref.errors import CourseError
 
 OFFICIAL_MIRROR = "http://vision.stanford.edu/aditya86/ImageNetDogs"
+LOCK = ".download.lock"  # in the folder, empty
 _ATTEMPTS = (
     5  # in a row without a new byte, before a mirror is given up; waits of 1, 2, 4 and 8 s between them
 )
@@ -82,15 +83,15 @@ def _require_address(mirror: str) -> None:
 @contextlib.contextmanager
 def _alone_in(root: Path) -> Iterator[None]:
     """Keep a second process from writing into the same partial files."""
-    handle = os.open(root, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it dies
-        except BlockingIOError as error:
-            raise CourseError(f"another process is downloading to {root}; wait until it is done") from error
-        yield
-    finally:
-        os.close(handle)
+        with FileLock(root / LOCK, timeout=0):  # ends with the process, however it dies
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # where a file that is open cannot be removed
+                    (root / LOCK).unlink()
+    except Timeout as error:
+        raise CourseError(f"another process is downloading to {root}; wait until it is done") from error
 
 
 def _is_there(path: Path, archive: Archive) -> bool:
