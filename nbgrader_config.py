@@ -11,5 +11,6 @@ c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "__pycache__",
     "*.pyc",
-    "*.py",
-]  # the texts are not for learners
+    "*.py",  # the texts are not for learners
+    "pictures",  # those to compare with are in the notebooks
+]

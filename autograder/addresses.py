@@ -38,9 +38,8 @@ def in_book(page: str, label: str = "") -> str:
         page: its name, such as ``02_bound``.
         label: of a section on it; empty for the top.
     """
-    if BOOK:
-        return f"{BOOK}/{page}.html" + (f"#{label}" if label else "")
-    return f"../../book/{page}.md"  # a text whose sections cannot be linked to
+    place = f"{BOOK}/{page}.html" if BOOK else f"../../book/{page}.md"
+    return f"{place}#{label}" if label else place
 
 
 def setup_code() -> str:

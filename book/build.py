@@ -9,9 +9,7 @@ code they call changes.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -28,6 +26,8 @@ sys.path[:0] = [str(ROOT), str(BOOK), str(ROOT / "tests" / "autograder")]
 
 from attacks import table as table_of_attacks  # noqa: E402
 from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
+from exercise_pages import exercise_page, write_label  # noqa: E402
+from filelock import FileLock  # noqa: E402
 
 from autograder.assignments import RELEASED, Assignment  # noqa: E402
 
@@ -43,7 +43,7 @@ class BookError(Exception):
 def assignment_box(assignment: Assignment) -> str:
     """The box at the top of a chapter, in MyST markdown."""
     bullets = "\n".join(f"* {objective}" for objective in assignment.objectives)
-    things = ", ".join(f"`{name}`" for name in assignment.points_of)
+    things = ", ".join(f"[`{name}`](#{write_label(name)})" for name in assignment.points_of)
     return f"""```{{admonition}} Assignment {assignment.number}: {assignment.title}
 :class: tip assignment
 
@@ -59,22 +59,13 @@ You write {things}. [Open the exercise](_generated/{assignment.slug}.ipynb), or 
 """
 
 
-def exercise_page(notebook: str, assignment: Assignment) -> str:
-    """A released notebook as a page of the book: with a title of its own if its first heading is a lower one."""
-    content = json.loads(notebook)
-    markdown = ("".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "markdown")
-    first = next((line for text in markdown for line in text.splitlines() if line.startswith("#")), "")
-    if not first.startswith("# "):
-        title = f"# Exercise {assignment.number}: {assignment.title}"
-        content["cells"].insert(0, {"cell_type": "markdown", "id": "title", "metadata": {}, "source": title})
-    return json.dumps(content, ensure_ascii=False, indent=1)
-
-
-def _write_if_changed(path: Path, content: str) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") == content:
+def _write_if_changed(path: Path, content: str | bytes) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and path.read_bytes() == data:
         return
+    path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(content, encoding="utf-8")
+    temporary.write_bytes(data)
     temporary.replace(path)
 
 
@@ -93,7 +84,9 @@ def generate() -> None:
         if not exercise.exists():
             shown = exercise.relative_to(ROOT)
             raise BookError(f"the exercise {shown} is missing; make it with: make exercises")
-        page = exercise_page(exercise.read_text(encoding="utf-8"), assignment)
+        page, pictures = exercise_page(exercise.read_text(encoding="utf-8"), assignment)
+        for name, picture in pictures.items():
+            _write_if_changed(GENERATED / "pictures" / name, picture)
         _write_if_changed(GENERATED / exercise.name, page)
         _write_if_changed(GENERATED / f"assignment_{assignment.number:02d}.md", assignment_box(assignment))
     _write_if_changed(GENERATED / "common_mistakes_list.md", common_mistakes(BOOK))
@@ -134,7 +127,7 @@ def run_jupyter_book(work: Path) -> Path:
         BookError: Jupyter Book warned about something or a cell failed; its output says what.
     """
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), str(BOOK), os.environ.get("PYTHONPATH")])),
         "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this Python, not one from the home folder
         "PYTHONHASHSEED": "0",
         # threads that spin while they wait starve each other where the cores are shared (see vae_ref/cli.py)
@@ -175,8 +168,7 @@ def publish(html: Path, out: Path) -> None:
 def build(out: Path) -> None:
     """Build the book and publish it at ``out``; builds that run at the same time wait for each other."""
     WORK.mkdir(parents=True, exist_ok=True)
-    with (WORK / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(WORK / "lock"):
         generate()
         publish(run_jupyter_book(_prepare_work()), out)
 

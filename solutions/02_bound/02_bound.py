@@ -16,7 +16,8 @@
 # $$\log p(x) \;\ge\; \underbrace{\mathbb E_{q(z\mid x)}\big[\log p(x\mid z)\big]}_{\text{reconstruction}}
 # \;-\; \underbrace{\mathrm{KL}\big(q(z\mid x)\,\|\,p(z)\big)}_{\text{price of the code}},$$
 #
-# and this notebook is that line, piece by piece. The derivation is in the book; here you make it compute.
+# and this notebook is that line, piece by piece. [The derivation](book:02_bound#elbo-assembled) is in the book; here you
+# make it compute.
 #
 # Three rules hold in all assignments:
 #
@@ -26,7 +27,7 @@
 #   averaged, and never reduced over the batch.
 #
 # After each function stands a line like `check(log_normal)`. Run it as often as you like: it costs nothing, and when it
-# recognises your mistake, it tells you which one it is.
+# recognises your mistake, it tells you which one it is. Stuck? `check(log_normal, hint=1)` gives a hint, and there are three.
 
 # %% setup=true
 # The installation of the course, where it is missing, is written here.
@@ -49,7 +50,8 @@ from vae_ref.dogs import paper_dogs
 #
 # $$\log \mathcal N(x;\mu,\sigma^2) = -\tfrac12 \sum_{j=1}^{L}\Big[\log 2\pi + \log\sigma_j^2 + \frac{(x_j-\mu_j)^2}{\sigma_j^2}\Big].$$
 #
-# Before you write it: how many times does $\log 2\pi$ enter for a point with 16 dimensions?
+# ([Where this comes from](book:02_bound#gaussian-log-density).) Before you write it: how many times does $\log 2\pi$ enter
+# for a point with 16 dimensions?
 
 # %% solution="log_normal"
 def log_normal(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ check(log_normal)
 # **Look at it.** A density is not a probability: when σ is small, it rises above 1, and its log above 0. Run the cell and
 # find the σ at which the peak of the curve crosses zero. (It is $1/\sqrt{2\pi}\approx 0.4$. Why?)
 
-# %%
+# %% picture="densities"
 x = torch.linspace(-3, 3, 301)[:, None]
 for sigma in (0.2, 0.4, 1.0):
     density = log_normal(x, torch.zeros_like(x), torch.full_like(x, 2 * math.log(sigma)))
@@ -88,12 +90,18 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
+# <details><summary>What it should look like</summary>
+#
+# ![Three parabolas that open downwards: the narrower the density, the higher its peak; that of σ = 0.4 just touches zero.](attachment:densities.png)
+#
+# </details>
+#
 # ## 2 · The price of a code
 #
 # The encoder answers each picture with a Gaussian $q(z\mid x)=\mathcal N(\mu,\sigma^2)$ over codes. Being specific costs: the
 # further $q$ moves away from the prior $\mathcal N(0,I)$, the more nats the bound charges. For two Gaussians the charge has a
 # closed form. Derive it from the definition $\mathrm{KL}(q\|p)=\mathbb E_q[\log q(z)-\log p(z)]$ with pencil and paper (you need
-# $\mathbb E_q[z^2]=\mu^2+\sigma^2$ and nothing else), or read the derivation in the book, then write it down.
+# $\mathbb E_q[z^2]=\mu^2+\sigma^2$ and nothing else), or read [the derivation](book:02_bound#kl-closed-form), then write it down.
 #
 # Two things to test yourself against: the result is 0 exactly when $\mu=0$ and $\sigma=1$, and it is never negative.
 
@@ -117,7 +125,7 @@ check(kl_divergence)
 
 # %% [markdown]
 # **Look at it.** Predict first: a latent dimension that the encoder does not use has $\mu=0$ and $\sigma=1$ and costs nothing.
-# What does it cost to move $\mu$ by one? To halve $\sigma$? To make $\sigma$ ten times smaller?
+# What does it cost to move $\mu$ by one? To halve $\sigma$? To make $\sigma$ ten times smaller? Write three guesses down.
 
 # %%
 print(f"mu moved by one:       {kl_divergence(torch.tensor([[1.0]]), torch.tensor([[0.0]])).item():.3f} nats")
@@ -135,7 +143,7 @@ for factor in (2, 10, 100):
 #
 # $$\mathrm{KL}(q\|p)\approx\frac1K\sum_{k=1}^{K}\big[\log q(z_k)-\log p(z_k)\big],\qquad z_k=\mu+\sigma\,\varepsilon_k,\quad\varepsilon_k\sim\mathcal N(0,I).$$
 #
-# Write it with your `log_normal`. Every image needs noise of its own. Draw it with `torch.randn(..., generator=generator)`, so
+# ([Why this works, and how fast](book:02_bound#kl-monte-carlo).) Write it with your `log_normal`. Every image needs noise of its own. Draw it with `torch.randn(..., generator=generator)`, so
 # that whoever calls the function can repeat it. (A tensor of shape `(K, B, L)` holds all samples at once; does your
 # `log_normal` sum over the right axis for it?)
 
@@ -191,7 +199,7 @@ for num_samples in (1, 10, 100):
 #
 # $$\log p(x\mid z)=\log\mathcal N(x;\hat x,\sigma^2 I).$$
 #
-# Write it out with the formula of part 1. The squared error appears, divided by $2\sigma^2$, *and a constant that depends on σ and
+# ([The same with every constant](book:02_bound#reconstruction-likelihood).) Write it out with the formula of part 1. The squared error appears, divided by $2\sigma^2$, *and a constant that depends on σ and
 # on D*. Leave it out and the loss can no longer tell a good σ from a bad one.
 
 # %% solution="reconstruction_log_likelihood"
@@ -220,7 +228,7 @@ check(reconstruction_log_likelihood)
 # **Look at it.** Here are eight paper dogs and a poor reconstruction: the mean of all eight. Which σ makes these pictures most
 # likely? Predict its size from the errors before you run the cell.
 
-# %%
+# %% picture="best_sigma"
 pictures, _ = paper_dogs(8, seed=2)
 x = pictures.float() / 255
 x_hat = x.mean(dim=0, keepdim=True).expand_as(x)
@@ -228,7 +236,7 @@ sigmas = torch.logspace(-1.7, 0.5, 60)
 curve = torch.stack([reconstruction_log_likelihood(x, x_hat, s.item()).mean() for s in sigmas])
 root_mean_square = (x - x_hat).square().mean().sqrt().item()
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3))
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 left.imshow(torch.cat([x[:4], x_hat[:1]]).permute(2, 0, 3, 1).reshape(64, -1, 3))
 left.set_title("four dogs, and the mean of eight")
 left.axis("off")
@@ -241,13 +249,19 @@ right.legend()
 plt.show()
 
 # %% [markdown]
+# <details><summary>What it should look like</summary>
+#
+# ![Left: four paper dogs, and as the fifth the blurred mean of eight. Right: the log likelihood as a function of σ rises steeply, has its peak at the dotted line, and falls slowly.](attachment:best_sigma.png)
+#
+# </details>
+#
 # The best σ is the root mean squared error itself. With σ = 1, the silent choice behind "just use the MSE", these pictures are
 # thousands of nats less likely, and the KL term looks far too expensive. Much of what people call "tuning β" is this σ.
 #
 # ## 5 · The bound
 #
 # Put it together. With one sample $z$, whose decoded picture is `x_hat`, the estimate of the bound is the reconstruction term
-# minus the KL term. β weights the KL; only β = 1 gives a bound on $\log p(x)$.
+# minus the KL term. β weights the KL; [only β = 1](book:02_bound#beta-is-not-sigma) gives a bound on $\log p(x)$.
 
 # %% solution="elbo"
 def elbo(
@@ -278,7 +292,7 @@ check(elbo)
 # $x\sim\mathcal N(0,\,4\tfrac14)$, and the true posterior is a Gaussian too. Your `elbo` is averaged over many samples of $z$. Run it: the
 # bound touches the dotted line at one place only. Which one, and what is the gap elsewhere?
 
-# %%
+# %% picture="gap"
 weight, noise_sigma = 2.0, 0.5
 x_value = 3.0
 log_p = Normal(0.0, math.sqrt(weight**2 + noise_sigma**2)).log_prob(torch.tensor(x_value)).item()
@@ -305,13 +319,20 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
+# <details><summary>What it should look like</summary>
+#
+# ![The bound over the mean of q is a parabola that opens downwards. It touches the dotted line of log p(x) at the mean of the true posterior, and stays below it everywhere else.](attachment:gap.png)
+#
+# </details>
+#
 # The gap is $\mathrm{KL}\big(q(z\mid x)\,\|\,p(z\mid x)\big)$: training a VAE raises the bound by making the model better *and* by moving
 # $q$ toward the true posterior, and the two cannot be told apart from the number alone.
 #
 # ## Before you go: sum or mean?
 #
 # Many VAEs on the web average the squared error over pixels but sum the KL over latents. Predict what that does to the
-# balance of the two terms for a picture of 64×64×3 numbers, then run the cell.
+# balance of the two terms for a picture of 64×64×3 numbers, then run the cell. (The book has
+# [the table that ends the argument](book:02_bound#sum-versus-mean).)
 
 # %%
 x = pictures.float() / 255
@@ -326,6 +347,28 @@ print(f"averaging makes a picture {summed / averaged:,.0f} times cheaper: as if 
 # %% [markdown]
 # With a β of 12,288 the model is best off sending no code at all and painting the average dog each time. It is the most
 # common bug in VAE code, and it raises no error. You would see it here, in the units.
+#
+# **Three questions to take along.** Answer each in one sentence before you unfold it.
+#
+# <details><summary>Your bound is −12,000 on one picture and +3,000 on another. Is one of them a mistake?</summary>
+#
+# Not by itself. A log density may be positive: with a small σ a picture that is hit well has a density far above 1. Only differences
+# between models on the same data, with the same pixel range, mean something.
+#
+# </details>
+#
+# <details><summary>A colleague's loss is squared error plus KL, both summed. Which σ has been chosen?</summary>
+#
+# $\sigma^2=\tfrac12$: the squared error then stands with the factor $1/(2\sigma^2)=1$. Pixels in [0, 1] are claimed to have a noise of 0.7.
+#
+# </details>
+#
+# <details><summary>The KL term fell to 0 during training. Good news?</summary>
+#
+# No. The encoder says nothing any more: $\mu=0$, $\sigma=1$. Then every picture gets the same code, and the decoder has to paint the
+# average dog. A small KL is no success.
+#
+# </details>
 #
 # Next: `z` was drawn at random, and yet the gradient must reach `mu` and `logvar` through it. That trick is the next
 # assignment.

@@ -41,7 +41,7 @@ def test_the_box_tells_what_the_table_says(build: ModuleType) -> None:
 @pytest.mark.parametrize(("source", "added"), [("## Part one", 1), ("Hello", 1), ("# Title\n\n## Part", 0)])
 def test_an_exercise_page_has_exactly_one_title(build: ModuleType, source: str, added: int) -> None:
     notebook = {"cells": [{"cell_type": "markdown", "metadata": {}, "source": [source]}]}
-    page = json.loads(build.exercise_page(json.dumps(notebook), RELEASED[0]))
+    page = json.loads(build.exercise_page(json.dumps(notebook), RELEASED[0])[0])
     assert len(page["cells"]) == 1 + added
     titles = [cell for cell in page["cells"] if "".join(cell["source"]).startswith("# ")]
     assert len(titles) == 1 and page["cells"][0] is titles[0]

@@ -1,0 +1,79 @@
+"""Released notebooks as pages of the book: beside their chapters, with links that lead to each other."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+from autograder.addresses import in_book
+from autograder.assignments import Assignment
+
+_PAGE, _LABEL = "\0page\0", "\0label\0"
+# a link into the book, as a release has it
+LINK = re.compile(
+    r"\]\("
+    + re.escape(in_book(_PAGE, _LABEL))
+    .replace(re.escape(_PAGE), r"(\w+)")
+    .replace(re.escape(f"#{_LABEL}"), r"(?:#([\w-]+))?")
+    + r"\)"
+)
+HEADING = re.compile(r"^#+ ", re.MULTILINE)
+
+
+def write_label(name: str) -> str:
+    """The label of the place in an exercise where something is written."""
+    return f"write-{name.lower().replace('_', '-')}"
+
+
+def exercise_page(notebook: str, assignment: Assignment) -> tuple[str, dict[str, bytes]]:
+    """A released notebook as a page of the book.
+
+    Args:
+        notebook: its file's content.
+        assignment: which one it is.
+
+    Returns:
+        The page, with a title if its first heading is a lower one, labels where something is to be written, and links
+        as the book has them; and the pictures beside it by their names.
+    """
+    content = json.loads(notebook)
+    cells = content["cells"]
+    for cell in cells:
+        cell["source"] = "".join(cell["source"])
+    markdown = [cell for cell in cells if cell["cell_type"] == "markdown"]
+    first = next(
+        (line for cell in markdown for line in cell["source"].splitlines() if line.startswith("#")), ""
+    )
+    if not first.startswith("# "):
+        title = f"# Exercise {assignment.number}: {assignment.title}"
+        cells.insert(0, {"cell_type": "markdown", "id": "title", "metadata": {}, "source": title})
+    _label_cells(cells)
+    pictures = {}
+    for cell in markdown:
+        cell["source"] = LINK.sub(_in_the_book, cell["source"])
+        for name, data in cell.pop("attachments", {}).items():
+            file = f"{assignment.slug}-{name}"
+            pictures[file] = base64.b64decode(data["image/png"])
+            cell["source"] = cell["source"].replace(f"(attachment:{name})", f"(pictures/{file})")
+    return json.dumps(content, ensure_ascii=False, indent=1), pictures
+
+
+def _in_the_book(link: re.Match[str]) -> str:
+    page, label = link.groups()
+    return f"](#{label})" if label else f"](../{page}.md)"
+
+
+def _label_cells(cells: list[dict[str, Any]]) -> None:
+    """Put a label before the text that asks for each thing to write: its last heading, or else its beginning."""
+    asking = None
+    for cell in cells:
+        about = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "markdown" and not about:
+            asking = cell
+        elif about.get("solution") and not about.get("grade") and asking is not None:
+            headings = [*HEADING.finditer(asking["source"])]
+            place = headings[-1].start() if headings else 0
+            text, label = asking["source"], f"({write_label(about['grade_id'])})=\n"
+            asking["source"] = text[:place] + label + text[place:]
