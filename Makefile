@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?=
 MINUTES ?= 2
 
-.PHONY: help setup demo test book exercises lint bench mutants clean
+.PHONY: help setup demo test book exercises round-trip lint bench mutants clean
 
 help:
 	@echo "make setup      virtual environment, Python packages and bubblewrap"
@@ -17,6 +17,7 @@ help:
 	@echo "make test       all tests"
 	@echo "make book       the book, in build/book/"
 	@echo "make exercises  the notebooks for learners, from the texts in solutions/"
+	@echo "make round-trip  every assignment from text to grades, with every known mistake: a table"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench DATA=DIR   speed, memory and quality beside other VAEs, and the wall: about 40 minutes"
 	@echo "make mutants    put well-known mistakes into vae_ref: which test notices?"
@@ -45,6 +46,9 @@ book: $(READY)
 
 exercises: $(READY)
 	$(BIN)/autograder release
+
+round-trip: setup
+	$(BIN)/autograder round-trip
 
 lint: $(READY)
 	$(BIN)/ruff check .

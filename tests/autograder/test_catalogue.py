@@ -23,7 +23,7 @@ SEEDS = (0, 1, 20_000)
 
 
 @pytest.mark.parametrize(("check", "misconception"), MISCONCEPTIONS, ids=lambda x: getattr(x, "name", ""))
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:1])  # the others are tried whenever the book's kill matrix is made
 def test_a_mistake_is_found_and_named(check: Check, misconception: Misconception, seed: int) -> None:
     torch.manual_seed(seed)  # some mistakes draw from the global source, and may then look like others
     verdict = judge(check, LocalTarget({check.name: misconception.variant}), 4, seed)
