@@ -23,7 +23,8 @@ assert not check(kl_divergence, hint=1).verdict.passed
 """
 EVERYTHING = """
 import autograder.cli, vae_ref.cli
-import vae_ref.dogs, vae_ref.training, vae_ref.generation, vae_ref.latents, vae_ref.clinic, vae_ref.tighter, vae_ref.sharper
+import vae_ref.dogs, vae_ref.training, vae_ref.generation, vae_ref.latents
+import vae_ref.clinic, vae_ref.tighter, vae_ref.sharper
 from vae_ref.weights import load_weights
 load_weights("paper")
 """
