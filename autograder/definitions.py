@@ -74,7 +74,7 @@ class Check:
     misconceptions: tuple[Misconception, ...]
     equivalents: tuple[Callable[..., Any], ...]
     # Helpers that the learner has written before: who puts them together rightly is right, whatever they are worth.
-    helpers: Mapping[str, tuple[tuple[str, ...], bool]] | None = (
-        None  # name → (argument names, sums over the last only)
+    helpers: Mapping[str, tuple[tuple[str, ...], bool | str | None]] | None = (
+        None  # name → (argument names, as ``StandIn.over_last``)
     )
     of_helpers: Callable[[Mapping[str, StandIn]], Callable[..., Expected]] | None = None

@@ -6,11 +6,15 @@ those who have to write one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MethodType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -57,6 +61,16 @@ class Stairs:
     def __call__(self, z: Tensor) -> Tensor:
         """Map codes (N, L) to values, (N,)."""
         return (z.detach() @ self.direction.to(z.dtype) > 0).to(z.dtype)
+
+
+def picture(pixels: Tensor, mode: str) -> Image.Image:
+    """A PIL picture.
+
+    Args:
+        pixels: uint8, (H, W, 3).
+        mode: of the picture, such as "RGB" or "L"; what it cannot hold is lost.
+    """
+    return Image.fromarray(pixels.numpy()).convert(mode)
 
 
 def itself(value: Any) -> Any:
@@ -212,3 +226,121 @@ def near(model: Any, x: Tensor, offsets: Tensor) -> Tensor:
     """Pictures of the codes at offsets (O, L) from the mean of one image, (O, 3, S, S)."""
     with torch.no_grad():
         return model.decode(model.encode(x)[0] + offsets)
+
+
+def adam(model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam on all parameters of a model: what it remembers decides how it goes on."""
+    return torch.optim.Adam(model.parameters(), lr=learning_rate)
+
+
+def seed(number: int) -> None:
+    """Start torch's own random numbers anew."""
+    torch.manual_seed(number)
+
+
+def practise(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, num_steps: int) -> None:
+    """Steps that make the squares of what a model makes of ``x`` small; noise comes from torch's own source."""
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        sum((part.square().mean() for part in model(x)), torch.zeros(())).backward()
+        optimizer.step()
+
+
+def new_place(name: str) -> Path:
+    """Path of a file that does not exist yet, in a new folder."""
+    return Path(tempfile.mkdtemp()) / name
+
+
+def put(path: Path, tree: Any) -> None:
+    """Write a tree to a file; keys that are numbers were texts only on the way."""
+    torch.save(_numbered(tree), path)
+
+
+def _numbered(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {int(key) if key.isdigit() else key: _numbered(value) for key, value in tree.items()}
+    return [_numbered(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def peek(path: Path) -> Any:
+    """What a file holds: tensors and plain values only."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def beside(path: Path) -> list[str]:
+    """Names of the files in the folder of a file, in order."""
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+class Watching(Tensor):
+    """A tensor that looks, while it is written, whether a file that should not be touched yet still is what it was.
+
+    Attributes:
+        path: of that file.
+        before: its content.
+        seen: what each look found: the file "whole", "changed" or "gone".
+    """
+
+    path: Path
+    before: bytes
+    seen: list[str]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Look, and be written as an ordinary tensor."""
+        watch = type(self)
+        found = watch.path.read_bytes() if watch.path.is_file() else None
+        watch.seen.append("gone" if found is None else "whole" if found == watch.before else "changed")
+        return self.as_subclass(Tensor).__reduce_ex__(protocol)
+
+
+def watch(model: nn.Module, path: Path) -> None:
+    """Give a model one more buffer, which looks at the file at ``path`` while it is written somewhere."""
+    Watching.path, Watching.before, Watching.seen = path, path.read_bytes(), []
+    model.register_buffer("watching", torch.ones(2).as_subclass(Watching))
+
+
+def watched() -> list[str]:
+    """What a buffer that watches has seen of the file, each thing once."""
+    return sorted(set(Watching.seen))
+
+
+def transplant(model: Any, donor: Any, organ: str) -> Any:
+    """Give a model a method of another class in place of its own.
+
+    Args:
+        model: changed in place.
+        donor: of that class.
+        organ: name of the method.
+
+    Returns:
+        The model.
+    """
+    setattr(model, organ, MethodType(getattr(type(donor), organ), model))
+    return model
+
+
+def draw_from(model: Any, mu: Tensor, logvar: Tensor, seed: int) -> dict[str, Tensor]:
+    """What a model draws where its encoder says mu and logvar, and how that moves with them.
+
+    Args:
+        model: its ``encode`` is replaced meanwhile.
+        mu, logvar: (B, L).
+        seed: of the generator that it is given.
+
+    Returns:
+        z; and the derivatives to_mu and to_logvar of each number of z, (B, L), 0 where nothing arrives.
+    """
+    leaves = mu.clone().requires_grad_(), logvar.clone().requires_grad_()
+    own = model.__dict__.get("encode")
+    model.encode = lambda x: leaves
+    try:
+        z = model.draw(torch.zeros(len(mu), 3, 8, 8), generator=torch.Generator().manual_seed(seed))[0]
+    finally:
+        del model.encode
+        if own is not None:
+            model.encode = own
+    found: Any = (None, None)
+    if z.requires_grad:
+        found = torch.autograd.grad(z.sum(), leaves, allow_unused=True)
+    slopes = [torch.zeros_like(mu) if slope is None else slope for slope in found]
+    return {"z": z, "to_mu": slopes[0], "to_logvar": slopes[1]}

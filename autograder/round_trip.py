@@ -8,8 +8,10 @@ and for no other, and must be called by its name. And the solution is run from c
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -25,8 +27,6 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
-import autograder
-import vae_ref
 from autograder.assignments import Assignment
 from autograder.batch import Task, on_this_machine
 from autograder.checks import checks_of
@@ -35,6 +35,7 @@ from autograder.intake import take_in
 from autograder.release import notebook_of
 from autograder.sample_class import filled, written_in
 from autograder.wall import Limits
+from autograder.wall.sandbox import modules_inside
 
 SOLUTION, UNTOUCHED = "solution", "untouched"
 CELL_SECONDS = 300
@@ -152,17 +153,30 @@ def _class(assignment: Assignment, solution: NotebookNode, skeleton: NotebookNod
     written = written_in(solution)
     yield _handed_in(assignment, SOLUTION, filled(skeleton, written), skeleton)
     yield _handed_in(assignment, UNTOUCHED, copy.deepcopy(skeleton), skeleton)
-    for package in (autograder, vae_ref):  # by value, also what their modules refer to
-        cloudpickle.register_pickle_by_value(package)
-    try:
-        for name, check in checks_of(assignment.slug).items():
-            for mistake in check.misconceptions:
+    for name, check in checks_of(assignment.slug).items():
+        for mistake in check.misconceptions:
+            with _by_value(assignment.number):
                 data = base64.b85encode(zlib.compress(cloudpickle.dumps(mistake.variant), 9)).decode()
-                wrong = {**written, name: MISTAKE.format(name=name, data=data)}
-                yield _handed_in(assignment, mistake.name, filled(skeleton, wrong), skeleton)
+            wrong = {**written, name: MISTAKE.format(name=name, data=data)}
+            yield _handed_in(assignment, mistake.name, filled(skeleton, wrong), skeleton)
+
+
+@contextlib.contextmanager
+def _by_value(chapter: int) -> Iterator[None]:
+    """Have what cannot be imported behind the wall pickled as what it is, not as a name."""
+    seen = {f"autograder.{Path(name).stem}" for name in modules_inside(chapter)}
+    hidden = [
+        module
+        for name, module in [*sys.modules.items()]
+        if name.partition(".")[0] in ("autograder", "vae_ref") and "." in name and name not in seen
+    ]
+    for module in hidden:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
     finally:
-        for package in (autograder, vae_ref):
-            cloudpickle.unregister_pickle_by_value(package)
+        for module in hidden:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 def _handed_in(assignment: Assignment, student: str, notebook: NotebookNode, skeleton: NotebookNode) -> Task:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vae_ref.sampling import reparameterize
 
 FIRST_CHAPTER = 5  # whose learners may see them
+GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
 
 class Tiny(nn.Module):
@@ -162,3 +163,210 @@ class Readable(Tiny):
 
     def decode(self, z: Tensor) -> Tensor:
         return torch.sigmoid(z)[:, None, None].expand(len(z), *self.shape).clone()
+
+
+class Patient(Tiny):
+    """A Tiny that may be ill, and whose noise is not left to chance: for checks of what examines models.
+
+    Args:
+        latent_dim, image_size, seed: as of ``Tiny``.
+        noise: "drawn" as by ``Tiny``; "even", which spreads like a Gaussian already over few draws; or "fixed", the
+            same for all images in every call.
+        stretch: of the noise, in training and in evaluation; 1 is healthy.
+        literal: whether logvar is taken for the standard deviation.
+        cut: what gradients do not pass: "sample", "codes" or nothing.
+        quiet: so many mean codes are 0 for every image.
+        one_sided: whether negative means become 0.
+        flicker: size of what comes and goes in the means in evaluation.
+        deaf: whether pictures are decoded without their codes.
+        gain: contrast of pictures; above 1 they leave [0, 1].
+        leak, shortcut: share of a picture that is the image seen last, in ``decode`` or in ``forward`` only.
+    """
+
+    eps: Tensor
+    offsets: Tensor
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_size: int,
+        seed: int,
+        noise: str = "drawn",
+        stretch: tuple[float, float] = (1.0, 1.0),
+        literal: bool = False,
+        cut: str = "",
+        quiet: int = 0,
+        one_sided: bool = False,
+        flicker: float = 0.0,
+        deaf: bool = False,
+        gain: float = 1.0,
+        leak: float = 0.0,
+        shortcut: float = 0.0,
+    ) -> None:
+        super().__init__(latent_dim, image_size, seed)
+        self.noise, self.stretch, self.literal, self.cut = noise, tuple(stretch), literal, cut
+        self.quiet, self.one_sided, self.flicker, self.deaf = quiet, one_sided, flicker, deaf
+        self.gain, self.leak, self.shortcut = gain, leak, shortcut
+        generator = torch.Generator().manual_seed(seed + 1)
+        eps = torch.randn(latent_dim, generator=generator)
+        self.register_buffer("eps", eps + torch.where(eps > 0, 0.5, -0.5))
+        self.register_buffer("offsets", torch.rand(latent_dim, generator=generator, dtype=torch.float64))
+        self.num_drawn, self.num_encoded = 0, 0
+        self.seen: Tensor | None = None
+
+    def encoder(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Its network, which is healthy: images (B, 3, S, S) to mu and logvar, (B, L) each."""
+        return super().encode(x)
+
+    def decoder(self, z: Tensor) -> Tensor:
+        """Its network, which is healthy: codes (B, L) to images (B, 3, S, S) in [0, 1]."""
+        return super().decode(z)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.seen = x
+        mu, logvar = self.encoder(x)
+        mu = mu * (torch.arange(self.latent_dim) >= self.quiet)
+        if self.one_sided:
+            mu = mu.relu()
+        if self.flicker and not self.training:
+            self.num_encoded += 1
+            mu = mu + self.flicker * (-1) ** self.num_encoded * self.eps.to(x.dtype)
+        return (mu.detach(), logvar.detach()) if self.cut == "codes" else (mu, logvar)
+
+    def decode(self, z: Tensor) -> Tensor:
+        picture = 0.5 + self.gain * (self.decoder(0 * z if self.deaf else z) - 0.5)
+        if self.leak and self.seen is not None and len(self.seen) == len(z):
+            picture = (1 - self.leak) * picture + self.leak * self.seen
+        return picture
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        mu, logvar = self.encode(x)
+        std = logvar if self.literal else torch.exp(0.5 * logvar)
+        z = mu + self.stretch[0 if self.training else 1] * std * self._noise(mu, generator)
+        return (z.detach() if self.cut == "sample" else z), mu, logvar
+
+    def _noise(self, mu: Tensor, generator: torch.Generator | None) -> Tensor:
+        if self.noise == "drawn":
+            return torch.randn(mu.shape, generator=generator, dtype=mu.dtype)
+        if self.noise == "fixed":
+            return self.eps.to(mu.dtype).expand_as(mu)
+        rows = torch.arange(self.num_drawn, self.num_drawn + len(mu), dtype=torch.float64) + 0.5
+        self.num_drawn += len(mu)
+        # the multiples of the golden section fill [0, 1] as evenly as those of any number
+        places = (rows[:, None] * GOLDEN_SECTION + self.offsets) % 1
+        return torch.special.ndtri(places.clamp(1e-6, 1 - 1e-6)).to(mu.dtype)
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        z, mu, logvar = self.draw(x, generator)
+        x_hat = self.decode(z)
+        return (1 - self.shortcut) * x_hat + self.shortcut * x, mu, logvar
+
+    def is_training(self) -> bool:
+        """The mode it is in."""
+        return self.training
+
+
+class _Hidden(nn.Module):
+    """The network of an encoder, for its weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise ForwardOnly("draw the codes with model.draw(x, generator): it gives z, mu and logvar")
+
+
+class _Palette(nn.Module):
+    """The network of a decoder: one matrix."""
+
+    def __init__(self, to_pixels: Tensor, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.to_pixels, self.shape = nn.Parameter(to_pixels), shape
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.sigmoid(z @ self.to_pixels.T.to(z.dtype)).unflatten(1, self.shape)
+
+
+class Painter(Tiny):
+    """A VAE of two networks, ``encoder`` and ``decoder``, that can be trained apart from each other.
+
+    Args:
+        latent_dim, image_size, seed: as of ``Tiny``.
+        drawn: whether noise is drawn; if not it is the same in every call, and less of it in eval mode.
+    """
+
+    eps: Tensor
+
+    def __init__(self, latent_dim: int, image_size: int, seed: int, drawn: bool = False) -> None:
+        super().__init__(latent_dim, image_size, seed)
+        self.drawn = drawn
+        self.encoder: nn.Module = _Hidden()
+        for name in ("to_mu", "to_logvar"):
+            self.encoder.register_parameter(name, self._parameters.pop(name))
+        pixels = self._parameters.pop("to_pixels")
+        assert pixels is not None
+        self.decoder: nn.Module = _Palette(pixels.detach(), self.shape)
+        noise = torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed + 1))
+        self.register_buffer("eps", noise + torch.where(noise > 0, 0.5, -0.5))
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Refuse: whoever adds noise by himself adds other noise."""
+        raise ForwardOnly("draw the codes with model.draw(x, generator): it gives z, mu and logvar")
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        flat = x.flatten(1) - 0.5
+        to_mu, to_logvar = (weight.to(x.dtype) for weight in self.encoder.parameters())
+        mu, logvar = flat @ to_mu.T, flat @ to_logvar.T - 1
+        if self.drawn:
+            return reparameterize(mu, logvar, generator), mu, logvar
+        spread = torch.exp(0.5 * logvar) * (1.0 if self.training else 0.2)
+        return mu + spread * self.eps.to(x.dtype), mu, logvar
+
+    def weights(self) -> dict[str, Tensor]:
+        """Its parameters by name."""
+        return dict(self.named_parameters())
+
+    def leave_gradients(self) -> None:
+        """As an earlier step of training leaves them."""
+        _leave_gradients(self.decoder)
+
+
+class Judge(nn.Module):
+    """A discriminator of images whose side is a multiple of 4: a logit for each patch, and features of two layers.
+
+    Args:
+        seed: of its weights.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [nn.Conv2d(3, 4, 4, stride=2, padding=1), nn.Conv2d(4, 5, 4, stride=2, padding=1)]
+        )
+        self.logits = nn.Conv2d(5, 1, 1)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                gain = 2.0 / parameter[0].numel() ** 0.5
+                parameter.copy_(gain * torch.randn(parameter.shape, generator=generator))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Judge images (B, 3, S, S): logits (B, 1, S/4, S/4), and the features, shallow to deep."""
+        features, h = [], 2 * x - 1
+        for layer in self.layers:
+            h = torch.tanh(layer(h)) * (1.0 if self.training else 0.7)
+            features.append(h)
+        return self.logits(h), features
+
+    def weights(self) -> dict[str, Tensor]:
+        """Its parameters by name."""
+        return dict(self.named_parameters())
+
+    def leave_gradients(self) -> None:
+        """As an earlier step of training leaves them."""
+        _leave_gradients(self)
+
+
+def _leave_gradients(network: nn.Module) -> None:
+    for parameter in network.parameters():
+        parameter.grad = 3 + torch.zeros_like(parameter)

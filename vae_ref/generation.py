@@ -1,10 +1,13 @@
-"""Chapter 06: reconstruct images, generate new ones, and walk from one to another."""
+"""Chapter 06: reconstruct images, generate new ones, walk from one to another, and see where codes lie."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
+from vae_ref.bound import log_normal
 from vae_ref.inputs import require_float, require_images
 from vae_ref.networks import VAE, draw_prior
 
@@ -127,6 +130,41 @@ def interpolate(model: VAE, x_a: Tensor, x_b: Tensor, num_steps: int, method: st
     t = torch.linspace(0, 1, num_steps, device=mu.device, dtype=mu.dtype)[:, None]  # (num_steps, 1)
     z = paths[method](mu[:1], mu[1:], t)
     return model.decode(z)
+
+
+def log_aggregated_posterior(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """Log density of codes under the mean of the posteriors of N images: where the codes of a data set really lie.
+
+    Args:
+        z: codes, (B, L).
+        mu, logvar: posteriors of N images, (N, L) each.
+
+    Returns:
+        log q(z) = log 1/N Σₙ N(z; muₙ, exp(logvarₙ)) in nats, (B,).
+
+    Raises:
+        TypeError, ValueError: not floating point, other shapes, or no image at all.
+
+    Source: Hoffman & Johnson, ELBO Surgery (2016).
+    """
+    require_float(z=z, mu=mu, logvar=logvar)
+    if (
+        mu.dim() != 2
+        or len(mu) == 0
+        or mu.shape != logvar.shape
+        or z.dim() != 2
+        or z.shape[1:] != mu.shape[1:]
+    ):
+        raise ValueError(
+            f"z must be (B, L), mu and logvar (N, L) with N at least 1, got {tuple(z.shape)}, {tuple(mu.shape)} and "
+            f"{tuple(logvar.shape)}"
+        )
+    log_densities = []
+    for code in z:  # one after the other: all pairs at once are B · N · L numbers
+        log_q = log_normal(code.expand_as(mu), mu, logvar)  # (N,)
+        # a mean of densities, not of their logs; logsumexp because densities far away are 0 in floating point
+        log_densities.append(torch.logsumexp(log_q, dim=0) - math.log(len(mu)))
+    return torch.stack(log_densities) if log_densities else z.new_empty(0)
 
 
 def _require_same_length(a: Tensor, b: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Chapter 07, inside the latent space: collect codes, find their main directions, walk along one."""
+"""Chapter 07, inside the latent space: collect codes, find main directions, walk along one, ask what they know."""
 
 from __future__ import annotations
 
@@ -112,6 +112,71 @@ def active_units(mu: Tensor, threshold: float = 0.01) -> int:
     """
     _require_codes_of_many(mu)
     return int((mu.var(dim=0) > threshold).sum())
+
+
+def linear_probe_r2(mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Tensor) -> float:
+    """How much of a quantity a linear function of the code predicts on other images.
+
+    Args:
+        mu, target: codes (N, L) and what to predict (N,), for fitting; N larger than L.
+        test_mu, test_target: of other images, for scoring.
+
+    Returns:
+        R² = 1 − Σ (y − ŷ)² / Σ (y − ȳ)² over the test images, ȳ the mean of their y; at most 1, and negative where
+        guessing ȳ would have been better.
+
+    Raises:
+        TypeError, ValueError: not floating point, other shapes, or a test target that never varies.
+
+    Source: Alain & Bengio, Understanding Intermediate Layers Using Linear Classifier Probes (2016).
+    """
+    for codes, values, name in ((mu, target, "mu"), (test_mu, test_target, "test_mu")):
+        _require_codes_of_many(codes)
+        require_float(target=values)
+        if values.shape != codes.shape[:1]:
+            raise ValueError(f"{name} has shape {tuple(codes.shape)}, but its target {tuple(values.shape)}")
+    spread = (test_target - test_target.mean()).square().sum()
+    if spread == 0:
+        raise ValueError(f"test_target is the same for all {len(test_target)} images; leave it out")
+    # least squares with a constant, as means taken off first and put back at the end
+    centre, level = mu.mean(dim=0), target.mean()
+    weights = torch.linalg.lstsq(mu - centre, (target - level)[:, None]).solution  # (L, 1)
+    predicted = ((test_mu - centre) @ weights)[:, 0] + level
+    return float(1 - (test_target - predicted).square().sum() / spread)
+
+
+def sap_score(mu: Tensor, factors: Tensor) -> float:
+    """How much better the best latent predicts a factor than the second best, mean over factors.
+
+    Args:
+        mu: codes, (N, L), L at least 2.
+        factors: what the images were drawn from, (N, K).
+
+    Returns:
+        The mean over factors of the gap between the two largest R² of a linear prediction from one latent alone, which
+        is its squared correlation with the factor; 1 when each factor has a latent of its own, 0 when none stands out.
+
+    Raises:
+        TypeError, ValueError: not floating point, other shapes, or a factor that never varies.
+
+    Source: Kumar, Sattigeri & Balakrishnan, Variational Inference of Disentangled Latent Concepts from Unlabeled
+    Observations (2018), section 3.
+    """
+    _require_codes_of_many(mu)
+    require_float(factors=factors)
+    if mu.shape[1] < 2 or factors.dim() != 2 or len(factors) != len(mu):
+        raise ValueError(
+            f"mu and factors must be (N, L) and (N, K) with L at least 2, got {tuple(mu.shape)} and "
+            f"{tuple(factors.shape)}"
+        )
+    codes, known = mu - mu.mean(dim=0), factors - factors.mean(dim=0)
+    if bool((known == 0).all(dim=0).any()):
+        raise ValueError("a factor is the same for all images; leave it out")
+    variances = codes.square().sum(dim=0)[:, None] * known.square().sum(dim=0)  # (L, K)
+    # a latent that never varies predicts nothing: 0, not 0 / 0
+    r2 = (codes.T @ known).square() / variances.clamp(min=torch.finfo(mu.dtype).tiny)
+    best = r2.topk(2, dim=0).values  # (2, K)
+    return float((best[0] - best[1]).mean())
 
 
 def _require_codes_of_many(mu: Tensor) -> None:

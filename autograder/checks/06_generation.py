@@ -11,7 +11,18 @@ from __future__ import annotations
 from autograder.checks.generation.generate import GENERATE
 from autograder.checks.generation.interpolate import INTERPOLATE
 from autograder.checks.generation.lerp import LERP
+from autograder.checks.generation.log_aggregated_posterior import LOG_AGGREGATED_POSTERIOR
+from autograder.checks.generation.questions import LARGEST_INFORMATION, SQUARED_NORM_ON_LINE
 from autograder.checks.generation.reconstruct import RECONSTRUCT
 from autograder.checks.generation.slerp import SLERP
 
-CHECKS = (RECONSTRUCT, GENERATE, LERP, SLERP, INTERPOLATE)
+CHECKS = (
+    RECONSTRUCT,
+    GENERATE,
+    LERP,
+    SQUARED_NORM_ON_LINE,
+    SLERP,
+    INTERPOLATE,
+    LARGEST_INFORMATION,
+    LOG_AGGREGATED_POSTERIOR,
+)

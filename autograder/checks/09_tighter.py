@@ -1,7 +1,8 @@
 """Checks of assignment 09, tighter bounds, better likelihoods, honest numbers.
 
-Four of the five functions are deterministic; their oracles run in double precision. The weights of ``log_weights`` are
-random, and three models tell what is known about them:
+Most functions are deterministic; their oracles run in double precision. The noise of ``dequantise`` is bounded, so
+Hoeffding's inequality limits how far its statistics may be off. The weights of ``log_weights`` are random, and three
+models tell what is known about them:
 
 * Probabilistic PCA with an encoder that misses the posterior by a given shift and stretch. A log weight is a quadratic
   function of the noise, so its mean, spread and the error of both are known. Each image stands there 1,024 times, with
@@ -15,10 +16,23 @@ random, and three models tell what is known about them:
 
 from __future__ import annotations
 
+from autograder.checks.tighter.adapt_log_beta import ADAPT_LOG_BETA
 from autograder.checks.tighter.beta_from_sigma import BETA_FROM_SIGMA
 from autograder.checks.tighter.bits_per_dim import BITS_PER_DIM
 from autograder.checks.tighter.colour_log_likelihood import COLOUR
+from autograder.checks.tighter.dequantise import DEQUANTISE
 from autograder.checks.tighter.iwae_bound import IWAE_BOUND
 from autograder.checks.tighter.log_weights import LOG_WEIGHTS
+from autograder.checks.tighter.questions import ENCODER_SIGNAL, FILE_BITS_PER_DIM
 
-CHECKS = (LOG_WEIGHTS, IWAE_BOUND, BITS_PER_DIM, BETA_FROM_SIGMA, COLOUR)
+CHECKS = (
+    LOG_WEIGHTS,
+    IWAE_BOUND,
+    ENCODER_SIGNAL,
+    DEQUANTISE,
+    BITS_PER_DIM,
+    FILE_BITS_PER_DIM,
+    BETA_FROM_SIGMA,
+    COLOUR,
+    ADAPT_LOG_BETA,
+)

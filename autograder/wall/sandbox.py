@@ -189,6 +189,11 @@ def _cover(path: Path) -> list[str]:
     return ["--size", "65536", "--tmpfs", str(path)]
 
 
+def modules_inside(chapter: int) -> list[str]:
+    """Files of this package that learners' code of a chapter may see: what checks hand out, and what carries it."""
+    return ["wire.py", "props.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
+
+
 def _course_files(chapter: int) -> list[str]:
     """Binds for ``/course``: the chapters before this one, and a stand-in for ``autograder``."""
     reference = Path(vae_ref.__file__ or "").resolve().parent
@@ -207,14 +212,13 @@ def _course_files(chapter: int) -> list[str]:
     for name in visible:
         if (reference / name).exists():
             args += ["--ro-bind", str(reference / name), f"/course/vae_ref/{name}"]
-    inside = ["wire.py", "props.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
     for source, name in (
         (INSIDE / "start.py", "start.py"),
         (INSIDE / "warm.py", "warm.py"),
         (INSIDE / "calls.py", "calls.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
-        *((grader / name, f"autograder/{name}") for name in inside),
+        *((grader / name, f"autograder/{name}") for name in modules_inside(chapter)),
     ):
         args += ["--ro-bind", str(source), f"/course/{name}"]
     return args

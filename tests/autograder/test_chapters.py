@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jupytext
 import pytest
 
 from autograder.assignments import ASSIGNMENTS, Assignment
@@ -15,7 +16,24 @@ from autograder.wall import Limits, OwnSandbox, WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 
-FILES = {"tighter": ("tighter/bits.py", "tighter/likelihoods.py", "tighter/importance.py")}
+FILES = {
+    "dogs": ("dogs/preprocess.py",),
+    "clinic": tuple(
+        f"clinic/{name}.py"
+        for name in (
+            "pocket",
+            "finding",
+            "evidence",
+            "probes",
+            "collapse",
+            "diagnosis",
+            "treatment",
+            "free_bits",
+        )
+    ),
+    "tighter": ("tighter/bits.py", "tighter/likelihoods.py", "tighter/importance.py"),
+    "sharper": ("sharper/conditional.py", "sharper/losses.py", "sharper/vae_gan.py"),
+}
 OWN_IMPORT = r"^from vae_ref\.{name}[\w.]* import (\([^)]*\)|[^\n]*)\n"
 
 
@@ -25,7 +43,20 @@ def as_one_cell(repository: Path, assignment: Assignment) -> str:
     text = "\n".join((repository / "vae_ref" / file).read_text(encoding="utf-8") for file in files)
     text = re.sub(OWN_IMPORT.format(name=assignment.name), "", text, flags=re.MULTILINE)
     future = "from __future__ import annotations\n"
-    return future + text.replace(future, "")
+    return future + text.replace(future, "") + questions(repository, assignment, text)
+
+
+def questions(repository: Path, assignment: Assignment, text: str) -> str:
+    """The solutions of what has no place in the reference: short questions that are answered by a function."""
+    source = repository / "solutions" / assignment.slug / f"{assignment.slug}.py"
+    missing = [
+        name for name in assignment.points_of if not re.search(rf"^(def|class) {name}\b", text, re.MULTILINE)
+    ]
+    if not missing or not source.is_file():
+        return ""
+    cells = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent").cells
+    found = [cell.source for cell in cells if cell.metadata.get("solution") in missing]
+    return "\n\nimport math\nimport os\nfrom pathlib import Path\n\n" + "\n\n".join(found)
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.slug)

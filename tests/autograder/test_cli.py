@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -127,11 +128,17 @@ class TestRelease:
         folder = repository / "exercises" / assignment.slug
         assert [p.name for p in folder.iterdir() if p.is_file()] == [f"{assignment.slug}.ipynb"]
         released = nbformat.read(folder / f"{assignment.slug}.ipynb", as_version=4)
-        solutions = [c for c in released.cells if c.metadata.get("nbgrader", {}).get("solution")]
-        assert len(solutions) == len(assignment.points_of)
+        marked = [c for c in released.cells if c.metadata.get("nbgrader", {}).get("solution")]
+        answers = [cell for cell in marked if cell.metadata["nbgrader"]["grade"]]
+        solutions = [cell for cell in marked if cell not in answers]
+        assert (len(solutions), len(answers)) == (len(assignment.points_of), len(assignment.answers))
+        assert not any("SOLUTION" in cell.source or "Rubric" in cell.source for cell in released.cells)
         for cell in solutions:
-            assert "SOLUTION" not in cell.source
-            assert cell.source.count("return") == 0 and "NotImplementedError" in cell.source
+            statements = [*ast.walk(ast.parse(cell.source))]
+            assert not any(isinstance(node, ast.Return) for node in statements)
+            assert any(isinstance(node, ast.Raise) for node in statements)
+        for cell in answers:
+            assert cell.source == "YOUR ANSWER HERE" or "NotImplementedError" in cell.source
 
 
 def test_text_and_table_must_agree() -> None:

@@ -145,6 +145,29 @@ def test_nonsense_helpers_do_not_make_nonsense_right(code: str) -> None:
     assert judge(BOUND[name], LocalTarget(namespace), 4, seed=0).score == 0
 
 
+WALK = """
+import torch
+def lerp(a, b, t):
+    return t * a + (1 - t) * b
+def slerp(a, b, t):
+    return lerp(a, b, t)
+def interpolate(model, x_a, x_b, num_steps, method="slerp"):
+    mu, _ = model.encode(torch.stack([x_a, x_b]))
+    t = torch.linspace(0, 1, num_steps)[:, None]
+    return model.decode((slerp if method == "slerp" else lerp)(mu[:1], mu[1:], t))
+"""
+
+
+def test_a_walk_on_wrong_paths_is_right_if_it_takes_them_rightly() -> None:
+    check = checks_of("06_generation")["interpolate"]
+    names: dict = {}
+    exec(WALK, names)
+    verdict = judge(check, LocalTarget(names), 3, 0)
+    assert verdict.passed and "uses lerp or slerp correctly" in verdict.note
+    exec(WALK.replace("mu[:1], mu[1:]", "mu[:1], mu[:1]"), names)
+    assert judge(check, LocalTarget(names), 3, 0).score == 0
+
+
 def test_with_a_wrong_helper_the_other_parts_are_still_examined() -> None:
     namespace: dict[str, object] = {"torch": torch, "bound": bound}
     code = """

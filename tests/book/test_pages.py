@@ -12,23 +12,21 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 
+from autograder.assignments import RELEASED
+from autograder.checks import checks_of
+
 pytestmark = pytest.mark.slow
 
 TOC = yaml.safe_load((Path(__file__).parents[2] / "book" / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = [TOC["root"], *(chapter["file"] for chapter in TOC["chapters"])]
-LABELS = {  # the checks of exercises link to these
-    "02_bound": [
-        "gaussian-log-density",
-        "kl-closed-form",
-        "kl-monte-carlo",
-        "reconstruction-likelihood",
-        "elbo-assembled",
-        "sum-versus-mean",
-        "beta-is-not-sigma",
-        "std-or-logvar",
-        "reparameterization-preview",
-    ],
-}
+PAGES = [
+    TOC["root"],
+    *(
+        page["file"]
+        for part in TOC["parts"]
+        for chapter in part["chapters"]
+        for page in (chapter, *chapter.get("sections", []))
+    ),
+]
 WITHOUT_RENDERED_TEXT = """() => {
   const copy = document.querySelector("article").cloneNode(true);
   copy.querySelectorAll("mjx-container, pre, code, script, style").forEach(e => e.remove());
@@ -152,10 +150,15 @@ def test_every_internal_link_and_anchor_resolves(book: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("name", LABELS)
-def test_labels_that_checks_link_to_exist(book: Path, name: str) -> None:
-    ids = read_anchors(book / f"{name}.html").ids
-    assert [label for label in LABELS[name] if label not in ids] == []
+@pytest.mark.parametrize("slug", [assignment.slug for assignment in RELEASED])
+def test_labels_that_checks_link_to_exist(book: Path, slug: str) -> None:
+    ids = read_anchors(book / f"{slug}.html").ids
+    labels = {
+        label
+        for check in checks_of(slug).values()
+        for label in (check.section, *(mistake.section for mistake in check.misconceptions))
+    }
+    assert labels <= ids
 
 
 @pytest.mark.parametrize(("name", "label", "number"), [("02_bound", "eq-log-normal", "(2.3)")])
@@ -165,10 +168,21 @@ def test_equations_carry_the_number_of_their_chapter(book: Path, name: str, labe
     assert shown == number
 
 
-def test_the_exercise_stands_after_its_chapter_and_can_be_downloaded(book: Path) -> None:
-    html = (book / "02_bound.html").read_text(encoding="utf-8")
-    assert 'href="_generated/02_bound.html"' in html
-    (download,) = book.rglob("_downloads/*/02_bound.ipynb")
-    released = Path(__file__).parents[2] / "exercises" / "02_bound" / "02_bound.ipynb"
+@pytest.mark.parametrize("slug", [assignment.slug for assignment in RELEASED])
+def test_the_exercise_stands_after_its_chapter_and_can_be_downloaded(book: Path, slug: str) -> None:
+    html = (book / f"{slug}.html").read_text(encoding="utf-8")
+    assert f'href="_generated/{slug}.html"' in html
+    (download,) = book.rglob(f"_downloads/*/{slug}.ipynb")
+    released = Path(__file__).parents[2] / "exercises" / slug / f"{slug}.ipynb"
     assert download.read_bytes() == released.read_bytes()
-    assert PAGES.index("_generated/02_bound") == PAGES.index("02_bound") + 1
+    assert PAGES.index(f"_generated/{slug}") == PAGES.index(slug) + 1
+
+
+@pytest.mark.parametrize("slug", [assignment.slug for assignment in RELEASED])
+def test_sections_and_exercises_lead_to_each_other(book: Path, slug: str) -> None:
+    chapter, exercise = (read_anchors(book / f"{name}.html") for name in (slug, f"_generated/{slug}"))
+    for name, check in checks_of(slug).items():
+        place = f"write-{name.lower().replace('_', '-')}"
+        assert place in exercise.ids
+        assert f"_generated/{slug}.html#{place}" in chapter.targets, name
+        assert f"../{slug}.html#{check.section}" in exercise.targets, name

@@ -8,20 +8,32 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, LowRankMultivariateNormal, Normal, kl_divergence
 
+from vae_ref.bound import kl_divergence as kl_of_codes
 from vae_ref.clinic import (
+    BEDS,
     PROBES,
     WARD,
+    Donor,
     Patient,
     PocketVAE,
     ask_the_price,
     compare_with_prior,
     count_active_units,
+    diagnose,
     examine,
     free_bits_kl,
+    gradient_reach,
+    operate,
     practise,
+    price_of_a_nat,
+    sampler_spread,
+    surviving_units,
     swap_codes,
+    take_chart,
     uses_latent,
+    vital_signs,
 )
+from vae_ref.clinic.finding import examined
 from vae_ref.dogs import paper_dogs
 from vae_ref.networks import VAE
 
@@ -127,6 +139,114 @@ def test_the_collapsed_model_has_the_better_number() -> None:
 def test_the_price_is_the_weight_that_the_kl_was_given() -> None:
     averaged = admitted(next(patient.broken for patient in WARD if patient.name == "AveragedKL"))
     assert ask_the_price(averaged, IMAGES).value == pytest.approx(1 / LATENT_DIM, abs=0.05)
+
+
+# ---- evidence, diagnosis and repair ---------------------------------------------------------------------------------
+
+
+def test_the_beds_hold_the_patients_of_the_ward() -> None:
+    assert set(BEDS) == {patient.broken for patient in WARD} and len(BEDS) == len(WARD)
+    assert len({patient.diagnosis for patient in WARD}) == len(WARD)
+    for patient in WARD:
+        assert patient.organ in vars(patient.broken) and patient.organ in vars(Donor)
+
+
+@pytest.mark.parametrize(("seed", "latent_dim"), [(1, 6), (21, 5), (22, 8)])
+def test_patients_are_diagnosed_and_well_after_one_operation(seed: int, latent_dim: int) -> None:
+    x = paper_dogs(40, seed=seed)[0].float() / 255
+    torch.manual_seed(seed)
+    assert diagnose(take_chart(PocketVAE(latent_dim).settle(x), x)) == "healthy"
+    for patient in WARD:
+        model = patient.broken(latent_dim).settle(x)
+        assert diagnose(take_chart(model, x)) == patient.diagnosis
+        operate(model, patient.organ)
+        if patient.organ == "loss":
+            PocketVAE.settle(model, x)
+        assert diagnose(take_chart(model, x)) == "healthy", patient.name
+
+
+def test_another_organ_cures_nobody() -> None:
+    for patient in WARD:
+        others = {"encode", "draw", "decode", "loss"} - {patient.organ}
+        for organ in others - (
+            {"encode"} if patient.name == "SkipConnection" else set()
+        ):  # a skip has two ends
+            model = operate(admitted(patient.broken), organ)
+            assert diagnose(take_chart(model, IMAGES, 30)) == patient.diagnosis
+    with pytest.raises(ValueError, match="organ must be one of encode, draw, decode, loss, got 'heart'"):
+        operate(admitted(PocketVAE), "heart")
+
+
+def test_a_new_loss_brings_a_silent_code_back_by_training() -> None:
+    starved = admitted(next(patient.broken for patient in WARD if patient.diagnosis == "starved code"))
+    assert kl_of_codes(*starved.encode(IMAGES)).mean() < 1e-6
+    practise(operate(starved, "loss"), IMAGES, 60)
+    assert kl_of_codes(*starved.encode(IMAGES)).mean() > 5
+
+
+def test_evidence_leaves_no_trace() -> None:
+    model = admitted(PocketVAE)
+    before = copy.deepcopy(model.state_dict())
+    for training in (True, False):
+        model.train(training)
+        take_chart(model, IMAGES, 3)
+        assert model.training == training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("beta", [0.2, 1.0, 5.0])
+def test_the_price_is_found_by_slopes_as_by_differences(beta: float) -> None:
+    model = PocketVAE(LATENT_DIM).settle_for(IMAGES, beta=beta)
+    with examined(model, training=False):
+        prices = [price_of_a_nat(model, IMAGES) for _ in range(20)]
+    assert sum(prices) / 20 == pytest.approx(beta, rel=0.1)
+    with examined(model, training=False):
+        assert price_of_a_nat(model, IMAGES) == pytest.approx(ask_the_price(model, IMAGES).value, rel=0.02)
+
+
+def test_a_silent_code_has_no_price_and_no_gradient() -> None:
+    model = admitted(PocketVAE).settle_for(IMAGES, sigma=50.0)
+    assert math.isnan(price_of_a_nat(model, IMAGES)) and gradient_reach(model, IMAGES) == (0, 0)
+    assert vital_signs(model, IMAGES)["active"] == 0
+
+
+def test_gradients_reach_as_far_as_finite_differences_say(healthy: PocketVAE) -> None:
+    def error(mu: Tensor, logvar: Tensor) -> Tensor:
+        x_hat = healthy.decode(mu + torch.exp(0.5 * logvar) * eps)
+        return 0.5 * (IMAGES - x_hat).double().square().sum()
+
+    with examined(healthy, training=True):
+        reach = gradient_reach(healthy, IMAGES)
+    with examined(healthy, training=True), torch.no_grad():
+        mu, logvar = healthy.encode(IMAGES)
+        eps = torch.randn_like(mu)
+        # along the gradient itself the slope is its norm: take the analytic one of the linear decoder
+        x_hat = healthy.decode(mu + torch.exp(0.5 * logvar) * eps)
+        inside = ((x_hat > 0) & (x_hat < 1)).flatten(1)
+        to_z = ((x_hat - IMAGES).flatten(1) * inside) @ healthy.decoder.paint.weight
+        assert reach[0] == pytest.approx(to_z.norm().item(), rel=1e-3)
+        step = 1e-3 * to_z / to_z.norm()
+        slope = (error(mu + step, logvar) - error(mu - step, logvar)) / 2e-3
+    assert slope.item() == pytest.approx(reach[0], rel=0.05)
+
+
+def test_the_sampler_is_measured_in_the_mode_the_model_is_in() -> None:
+    lazy = admitted(next(patient.broken for patient in WARD if patient.name == "NoNoiseInTraining"))
+    assert sampler_spread(lazy.train(), IMAGES[:8], 20) < 1e-3
+    assert sampler_spread(lazy.eval(), IMAGES[:8], 100) == pytest.approx(1, abs=0.1)
+
+
+def test_as_many_latents_survive_as_the_settled_model_uses() -> None:
+    variances = (torch.linalg.svdvals((IMAGES - IMAGES.mean(0)).flatten(1)) ** 2 / len(IMAGES))[:LATENT_DIM]
+    for sigma, beta in ((0.1, 1.0), (3.5, 1.0), (3.5, 2.0), (5.5, 0.9), (8.0, 0.5), (78.0, 1.0)):
+        mu, _ = PocketVAE(LATENT_DIM).settle_for(IMAGES, beta, sigma).encode(IMAGES)
+        assert int((mu.var(0) > 1e-6).sum()) == surviving_units(variances, sigma, beta)
+    for sigma, beta, says in ((0.0, 1.0, "sigma"), (1.0, -1.0, "beta"), (math.nan, 1.0, "sigma")):
+        with pytest.raises(ValueError, match=f"{says} must be positive"):
+            surviving_units(variances, sigma, beta)
+    with pytest.raises(ValueError, match="shape"):
+        surviving_units(variances[None], 1.0)
 
 
 # ---- uses_latent --------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The data: cropping against torchvision, augmentation, and drawn dogs of known factors and noise."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,10 @@ from vae_ref.dogs import (
     entropy_floor,
     paper_dogs,
 )
+from vae_ref.dogs.album import open_album
+from vae_ref.errors import CourseError
+
+from .conftest import TinyStanford
 
 
 def photo(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -124,3 +130,44 @@ def test_entropy_floor_is_the_entropy_of_a_rounded_gaussian(colour: float) -> No
 def test_draw_paper_dogs_refuses_other_shapes() -> None:
     with pytest.raises(ValueError, match=r"factors must have shape \(B, 10\), got \(2, 9\)"):
         draw_paper_dogs(np.zeros((2, 9)))
+
+
+# ---- albums: whole photos with their boxes ---------------------------------------------------------------------------
+
+
+def test_drawn_photos_are_half_as_large_as_annotated_and_show_the_dog_in_its_box() -> None:
+    album = open_album()
+    assert len(album.train) == 100 and len(album.test) == 50 and not set(album.train) & set(album.test)
+    for entry in album.train[::17]:
+        photo, (box, size) = album.photo(entry), album.annotation(entry)
+        assert [round(side / 2) for side in size] == [*photo.size]
+        left, top, right, bottom = (round(corner / 2) for corner in box)
+        assert 0 <= left < right <= photo.width and 0 <= top < bottom <= photo.height
+        pixels = np.asarray(photo).astype(float)
+        collar = (pixels[..., 0] - pixels[..., 1] > 70) & (pixels[..., 0] > 140)
+        # the red of the collar, and with brown coats more than that, is inside and nowhere else
+        inside = collar[top:bottom, left:right].sum()
+        assert inside > 20 and inside > 0.95 * collar.sum()
+
+
+def test_a_drawn_photo_is_the_same_whenever_it_is_drawn() -> None:
+    entry = open_album().train[3]
+    assert open_album().file(entry) == open_album().file(entry)
+
+
+def test_both_albums_offer_the_same(tiny: TinyStanford) -> None:
+    album = open_album(tiny.write())
+    assert album.breeds == ("Chihuahua", "Japanese spaniel") and len(album.train) == 6
+    entry = album.train[0]
+    box, (width, height) = album.annotation(entry)
+    photo = album.photo(entry)
+    scale = photo.width / width, photo.height / height
+    scaled = box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1]
+    square = crop_and_resize(photo, scaled, 16)[:, 2:-2, 2:-2]
+    assert (square[0] > 150).all() and (square[1] < 80).all()  # the red box that stands for the dog
+    assert album.file(entry)[:2] == b"\xff\xd8"  # as it is on disk
+
+
+def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match=r"has no images\.tar"):
+        open_album(tmp_path)

@@ -5,9 +5,18 @@ import math
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from vae_ref.generation import generate, interpolate, lerp, reconstruct, slerp
-from vae_ref.latents import active_units, encode_dataset, principal_components, traverse
+from vae_ref.generation import generate, interpolate, lerp, log_aggregated_posterior, reconstruct, slerp
+from vae_ref.latents import (
+    active_units,
+    encode_dataset,
+    linear_probe_r2,
+    principal_components,
+    sap_score,
+    traverse,
+)
 from vae_ref.networks import VAE
 from vae_ref.tighter import bits_per_dim
 
@@ -123,3 +132,49 @@ def test_the_arc_ends_exactly_at_its_ends_whatever_the_rounding() -> None:
     assert torch.equal(slerp(a, b, 0.0), a) and torch.equal(slerp(a, b, 1.0), b)
     ends = slerp(a[:1], b[:1], torch.tensor([[0.0], [0.5], [1.0]]))
     assert torch.equal(ends[0], a[0]) and torch.equal(ends[2], b[0])
+
+
+def test_the_aggregated_posterior_is_a_mixture() -> None:
+    z, mu, logvar = torch.randn(7, 3).double(), torch.randn(5, 3).double(), torch.randn(5, 3).double()
+    posteriors = Independent(Normal(mu, torch.exp(0.5 * logvar)), 1)
+    mixture = MixtureSameFamily(Categorical(torch.ones(5)), posteriors)
+    torch.testing.assert_close(log_aggregated_posterior(z, mu, logvar), mixture.log_prob(z))
+    far = log_aggregated_posterior(torch.full((1, 3), 80.0), mu, logvar.clamp(max=0))
+    assert far.isfinite().all() and far < -5_000
+    assert log_aggregated_posterior(z[:0], mu, logvar).shape == (0,)
+    with pytest.raises(ValueError, match=r"N at least 1, got \(7, 3\), \(0, 3\)"):
+        log_aggregated_posterior(z, mu[:0], logvar[:0])
+    with pytest.raises(ValueError, match=r"got \(7, 2\)"):
+        log_aggregated_posterior(z[:, :2], mu, logvar)
+
+
+def test_a_linear_probe_agrees_with_scikit_learn() -> None:
+    mu, weights = torch.randn(90, 6).double() + 2, torch.randn(6).double()
+    target = mu @ weights + torch.randn(90).double() - 5
+    oracle = LinearRegression().fit(mu[:50].numpy(), target[:50].numpy())
+    parts = mu[:50], target[:50], mu[50:], target[50:]
+    assert linear_probe_r2(*parts) == pytest.approx(oracle.score(mu[50:].numpy(), target[50:].numpy()))
+    assert linear_probe_r2(mu[:50], target[:50], mu[50:], -target[50:]) < 0
+    with pytest.raises(ValueError, match="the same for all 40 images"):
+        linear_probe_r2(mu[:50], target[:50], mu[50:], torch.ones(40).double())
+    with pytest.raises(ValueError, match=r"test_mu has shape \(40, 6\), but its target \(50,\)"):
+        linear_probe_r2(mu[:50], target[:50], mu[50:], target[:50])
+
+
+def test_sap_compares_regressions_on_single_latents() -> None:
+    factors = torch.rand(200, 3, generator=torch.Generator().manual_seed(0)).double()
+    mu = torch.cat([factors @ torch.randn(3, 3).double(), torch.ones(200, 1).double()], dim=1)
+    scores = [
+        sorted(
+            LinearRegression().fit(column[:, None], factor).score(column[:, None], factor)
+            for column in mu.T.numpy()
+        )
+        for factor in factors.T.numpy()
+    ]
+    assert sap_score(mu, factors) == pytest.approx(sum(s[-1] - s[-2] for s in scores) / 3)
+    alone = torch.cat([3 - 2 * factors, torch.zeros(200, 1).double()], dim=1)
+    assert sap_score(alone, factors) == pytest.approx(1, abs=0.05)  # independent factors correlate a little
+    with pytest.raises(ValueError, match="L at least 2"):
+        sap_score(mu[:, :1], factors)
+    with pytest.raises(ValueError, match="a factor is the same"):
+        sap_score(mu, torch.ones(200, 1).double())

@@ -84,11 +84,19 @@ class PocketVAE(VAE):
         Raises:
             TypeError, ValueError: other things than colour images in [0, 1], or too few.
         """
-        return self._settle(x)
+        return self.settle_for(x)
 
     @torch.no_grad()
-    def _settle(self, x: Tensor, beta: float = 1.0, sigma: float | None = None) -> Self:
-        """The minimum of Σ (x − x̂)² / 2σ² + β KL; of the calibrated loss where no σ is given.
+    def settle_for(self, x: Tensor, beta: float = 1.0, sigma: float | None = None) -> Self:
+        """Set all weights to the minimum of Σ (x − x̂)² / 2σ² + β KL; of the calibrated loss where no σ is given.
+
+        Args:
+            x: as of ``settle``.
+            beta: weight of the KL term, positive.
+            sigma: standard deviation of a pixel.
+
+        Raises:
+            TypeError, ValueError: as of ``settle``.
 
         Source: Tipping & Bishop, Probabilistic Principal Component Analysis (1999), section 3.2.
         """

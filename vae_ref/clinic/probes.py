@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vae_ref.bound import bounded_exp, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.clinic.evidence import gradient_reach, sampler_spread
 from vae_ref.clinic.finding import Finding, examined, probe_in, require_several
 from vae_ref.generation import generate, reconstruct
 from vae_ref.latents import active_units
@@ -138,11 +139,8 @@ def compare_sampler_with_logvar(model: VAE, x: Tensor) -> Finding:
     require_several(x)
     spreads = {}
     for mode in (True, False):
-        with examined(model, training=mode), torch.no_grad():
-            draws = [model.draw(x[:FEW]) for _ in range(NUM_DRAWS)]
-        # (z − μ) / σ is standard normal; a float32 code far from 0 hides noise below 1e-6 of its size
-        noise = torch.stack([(z - mu) * bounded_exp(-0.5 * logvar) for z, mu, logvar in draws])  # (K, B, L)
-        spreads["training" if mode else "evaluation"] = noise.square().mean().sqrt().item()
+        with examined(model, training=mode):
+            spreads["training" if mode else "evaluation"] = sampler_spread(model, x[:FEW], NUM_DRAWS)
     worst = max(spreads.values(), key=lambda spread: abs(math.log(max(spread, 1e-12))))
     text = " and ".join(f"{spread:.3f} in {mode}" for mode, spread in spreads.items())
     message = (
@@ -155,19 +153,12 @@ def compare_sampler_with_logvar(model: VAE, x: Tensor) -> Finding:
 @probe_in(training=True)
 def follow_gradient(model: VAE, x: Tensor) -> Finding:
     """Does the reconstruction error tell the encoder how to change mu and logvar?"""
-    with torch.enable_grad():
-        x_hat, mu, logvar = model(x)
-        error = 0.5 * (x - x_hat).square().sum()
-        reach = [0.0, 0.0]
-        if error.requires_grad:
-            leaves = [value for value in (mu, logvar) if value.requires_grad]
-            gradients = torch.autograd.grad(error, leaves, allow_unused=True)
-            reach = [0.0 if g is None else g.norm().item() for g in gradients]
+    reach = gradient_reach(model, x)
     message = (
-        f"the reconstruction's gradient is {reach[0]:.3g} at mu and {reach[-1]:.3g} at logvar; "
+        f"the reconstruction's gradient is {reach[0]:.3g} at mu and {reach[1]:.3g} at logvar; "
         "where it is 0 or None, the sample is cut off from the encoder, which then learns from the KL alone"
     )
-    healthy = len(reach) == 2 and all(0 < value < math.inf for value in reach)
+    healthy = all(0 < value < math.inf for value in reach)
     return Finding("follow_gradient", healthy, min(reach), message)
 
 

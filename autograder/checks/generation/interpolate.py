@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,17 +11,27 @@ from torch import Generator, Tensor
 from autograder import toys
 from autograder.checks.generation import shared
 from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
+from autograder.target import Call, StandIn
 from autograder.wire import Handle
 from vae_ref import generation
 
 
-def _interpolate_oracle(
-    model: Any, x_a: Tensor, x_b: Tensor, num_steps: int, method: str = "slerp"
-) -> Tensor:
-    a, b = shared.means(model, x_a[None]), shared.means(model, x_b[None])
-    t = torch.linspace(0, 1, num_steps, dtype=torch.float64)[:, None]
-    return shared.pictures(model, (shared.slerp_oracle if method == "slerp" else shared.lerp_oracle)(a, b, t))
+def _along(
+    arc: Callable[..., Tensor], line: Callable[..., Tensor]
+) -> Callable[[Any, Tensor, Tensor, int, str], Tensor]:
+    """The walk on these paths, in double precision."""
+
+    def pictures(model: Any, x_a: Tensor, x_b: Tensor, num_steps: int, method: str = "slerp") -> Tensor:
+        a, b = shared.means(model, x_a[None]), shared.means(model, x_b[None])
+        t = torch.linspace(0, 1, num_steps, dtype=torch.float64)[:, None]
+        return shared.pictures(model, (arc if method == "slerp" else line)(a, b, t))
+
+    return pictures
+
+
+def _interpolate_of(helpers: Mapping[str, StandIn]) -> Callable[..., Tensor]:
+    """The walk when other functions stand in for the two paths."""
+    return _along(helpers["slerp"], helpers["lerp"])
 
 
 def _two_images(g: Generator, latent_dim: int) -> tuple[tuple[Step, ...], Tensor, Tensor]:
@@ -121,7 +131,7 @@ INTERPOLATE = Check(
     name="interpolate",
     asks="pictures of the codes on the way from one image to another, both ends included",
     section="walk-between-images",
-    oracle=_interpolate_oracle,
+    oracle=_along(shared.slerp_oracle, shared.lerp_oracle),
     parts=(
         Part("value", 2, _interpolate_value, shared.repeats, shared.itself),
         Part("arc", 2, _interpolate_arc),
@@ -176,4 +186,6 @@ INTERPOLATE = Check(
         _interpolate_with(arc=shared.slerp_by_rows, codes=lambda model, x_a, x_b: tuple(
             model.eval().encode(torch.stack([x_a, x_b]))[0])),
     ),
+    helpers={"lerp": (("a", "b", "t"), None), "slerp": (("a", "b", "t"), None)},
+    of_helpers=_interpolate_of,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -53,14 +54,16 @@ def lerp_oracle(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     return a + (b - a) * t
 
 
-def slerp_oracle(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+def slerp_oracle(
+    a: Tensor, b: Tensor, t: float | Tensor, line: Callable[..., Tensor] = lerp_oracle
+) -> Tensor:
     """The arc in the plane of a and b, in which a is the first axis: stretched so that it ends in b."""
     norms = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
     product = (a * b).sum(-1, keepdim=True)
     across = (norms[0].square() * norms[1].square() - product.square()).clamp(min=0).sqrt()  # |a| |b| sin Ω
     angle = torch.atan2(across, product)
     arc = torch.sin(angle * (1 - t)) / torch.sin(angle) * a + torch.sin(angle * t) / torch.sin(angle) * b
-    return torch.where(across > 1e-9 * norms[0] * norms[1], arc, lerp_oracle(a, b, t))
+    return torch.where(across > 1e-9 * norms[0] * norms[1], arc, line(a, b, t))
 
 
 def slerp_of_lengths(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:

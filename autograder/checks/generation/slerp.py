@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Generator, Tensor
 from autograder.checks.generation import shared
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.target import Call, StandIn
 from vae_ref import generation
 
 
@@ -35,6 +36,11 @@ def _slerp_lengths(g: Generator) -> list[Probe]:
             Probe(Call((length * a, (0.4 * length) * b, shared.share(g))), f"codes of {dims} numbers")
         )
     return probes
+
+
+def _slerp_of(helpers: Mapping[str, StandIn]) -> Callable[..., Tensor]:
+    """The arc when another function stands in for the line."""
+    return lambda a, b, t: shared.slerp_oracle(a, b, t, helpers["lerp"])
 
 
 def _lengths_hold(results: list[Any], probes: list[Probe]) -> str:
@@ -161,4 +167,6 @@ SLERP = Check(
         shared.slerp_by_rows,
         shared.slerp_oracle,
     ),
+    helpers={"lerp": (("a", "b", "t"), None)},
+    of_helpers=_slerp_of,
 )

@@ -1,0 +1,1 @@
+"""The checks of assignment 10; ``10_sharper.py`` puts them together."""
