@@ -39,7 +39,7 @@ HINTS: dict[str, tuple[str, str, str]] = {
     "log_aggregated_posterior": (
         "For one code, how likely does each of the N images make it? Start with that list of N numbers.",
         "The mean of N densities, then the log. You have their logs only, and some of them are far below −1000.",
-        "All pairs have shape (B, N): let z gain an axis in the middle. Then logsumexp over the images; what does a mean "
-        "have that a sum has not?",
+        "All pairs have shape (B, N): let z gain an axis in the middle. Then logsumexp over the images; what does a "
+        "mean have that a sum has not?",
     ),
 }

@@ -25,7 +25,6 @@
 
 # %%
 import math
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -483,7 +482,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     }
     unfinished = path.with_name(path.name + ".unfinished")
     torch.save(content, unfinished)
-    os.replace(unfinished, path)
+    unfinished.replace(path)
     ### END SOLUTION
 
 # %% check="save_checkpoint"

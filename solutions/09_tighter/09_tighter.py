@@ -33,7 +33,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from autograder import check
-from vae_ref.bound import kl_divergence, log_normal, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.bound import kl_divergence, log_normal, reconstruction_log_likelihood
 from vae_ref.dogs import entropy_floor, paper_dogs
 from vae_ref.networks import log_prior
 from vae_ref.weights import FOLDER, load_weights
