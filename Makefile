@@ -17,7 +17,7 @@ help:
 	@echo "make test       all tests"
 	@echo "make book       the book, in build/book/"
 	@echo "make exercises  the notebooks for learners, from the texts in solutions/"
-	@echo "make round-trip  every assignment from text to grades, with every known mistake: a table"
+	@echo "make round-trip  every assignment from text to grades, with every known mistake: a table; EACH=1 tries fewer"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench DATA=DIR   speed, memory and quality beside other VAEs, and the wall: about 40 minutes"
 	@echo "make mutants    put well-known mistakes into vae_ref: which test notices?"
@@ -48,7 +48,7 @@ exercises: $(READY)
 	$(BIN)/autograder release
 
 round-trip: setup
-	$(BIN)/autograder round-trip
+	$(BIN)/autograder round-trip $(if $(EACH),--each $(EACH))
 
 lint: $(READY)
 	$(BIN)/ruff check .

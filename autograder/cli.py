@@ -62,9 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     trip.description = (
         "Run each solution from clean, then grade a class: the solution, an untouched notebook, and the solution with "
         "one known mistake at a time, which must lose points for its own item only and be named. Prints a table; exit "
-        "code 1 if anything is not as it should be. Takes a minute or two for each assignment."
+        "code 1 if anything is not as it should be. All known mistakes take some minutes for each assignment."
     )
     trip.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
+    trip.add_argument(
+        "--each", type=int, metavar="N", help="mistakes for each thing to write (default: all that are known)"
+    )
     trip.set_defaults(run=_round_trip)
 
     doctor = commands.add_parser("doctor", help="tell whether this machine can grade, and what is missing")
@@ -189,7 +192,7 @@ def _round_trip(args: argparse.Namespace) -> int:
                 raise CourseError(
                     f"{path} is missing here: go to the folder of the course, or run make exercises"
                 )
-        trips.append(round_trip(assignment, text_file, notebook, default_workers()))
+        trips.append(round_trip(assignment, text_file, notebook, default_workers(), args.each))
     print(as_table(trips))
     return 1 if any(trip.problems for trip in trips) else 0
 

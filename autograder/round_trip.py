@@ -88,7 +88,9 @@ class RoundTrip:
     problems: tuple[str, ...]
 
 
-def round_trip(assignment: Assignment, text_file: Path, released: Path, workers: int) -> RoundTrip:
+def round_trip(
+    assignment: Assignment, text_file: Path, released: Path, workers: int, each: int | None = None
+) -> RoundTrip:
     """Take an assignment all the way.
 
     Args:
@@ -96,6 +98,7 @@ def round_trip(assignment: Assignment, text_file: Path, released: Path, workers:
         text_file: its source.
         released: the notebook that learners get.
         workers: hand-ins that are graded at a time.
+        each: how many mistakes to try for each thing to write; None means all.
 
     Raises:
         CourseError: there is no wall here, or the source is at odds with the table.
@@ -103,7 +106,7 @@ def round_trip(assignment: Assignment, text_file: Path, released: Path, workers:
     solution = notebook_of(assignment, text_file.read_text(encoding="utf-8"))
     run = run_from_clean(solution)
     skeleton = nbformat.read(released, as_version=4)
-    tasks = [*_class(assignment, solution, skeleton)]
+    tasks = [*_class(assignment, solution, skeleton, each)]
     records = {}
     executor = on_this_machine(workers)
     with tqdm(total=len(tasks), desc=assignment.slug, unit="hand-in") as bar:
@@ -122,7 +125,7 @@ def round_trip(assignment: Assignment, text_file: Path, released: Path, workers:
             problems.append(f"{student}: {scores[student]} {said}".strip())
     killed = named = mistakes = 0
     for name, check in checks_of(assignment.slug).items():
-        for mistake in check.misconceptions:
+        for mistake in check.misconceptions[:each]:
             mistakes += 1
             got = scores[mistake.name]
             others = {other: points for other, points in got.items() if other != name}
@@ -149,12 +152,14 @@ def round_trip(assignment: Assignment, text_file: Path, released: Path, workers:
     )
 
 
-def _class(assignment: Assignment, solution: NotebookNode, skeleton: NotebookNode) -> Iterator[Task]:
+def _class(
+    assignment: Assignment, solution: NotebookNode, skeleton: NotebookNode, each: int | None
+) -> Iterator[Task]:
     written = written_in(solution)
     yield _handed_in(assignment, SOLUTION, filled(skeleton, written), skeleton)
     yield _handed_in(assignment, UNTOUCHED, copy.deepcopy(skeleton), skeleton)
     for name, check in checks_of(assignment.slug).items():
-        for mistake in check.misconceptions:
+        for mistake in check.misconceptions[:each]:
             with _by_value(assignment.number):
                 data = base64.b85encode(zlib.compress(cloudpickle.dumps(mistake.variant), 9)).decode()
             wrong = {**written, name: MISTAKE.format(name=name, data=data)}
