@@ -202,7 +202,6 @@ ASSIGNMENTS: tuple[Assignment, ...] = (
             "log_aggregated_posterior": 3,
         },
         answers={"cooler_samples": 3},
-        given=("sharper/flow.py",),  # of the prior that the weights for paper dogs come with
     ),
     Assignment(
         chapter=CHAPTERS[6],
@@ -225,7 +224,6 @@ ASSIGNMENTS: tuple[Assignment, ...] = (
             "what_a_rotation_changes": 1,
         },
         answers={"what_it_means": 3},
-        given=("sharper/flow.py",),  # of the prior that the weights for paper dogs come with
     ),
     Assignment(
         chapter=CHAPTERS[7],
@@ -297,7 +295,7 @@ ASSIGNMENTS: tuple[Assignment, ...] = (
         },
         answers={"capstone_plan": 2, "capstone_code": 3, "capstone_report": 3},
         # the networks themselves: what shipped models are made of, and no answer
-        given=("sharper/discriminator.py", "sharper/two_level.py", "sharper/flow.py"),
+        given=("sharper/discriminator.py", "sharper/two_level.py"),
     ),
 )
 

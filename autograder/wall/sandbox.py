@@ -20,7 +20,7 @@ from vae_ref.errors import CourseError
 OPEN_MODULES = ("__init__.py", "errors.py", "figures.py", "inputs.py")
 # what trained models are read with; they are of classes that assignment 04 asks for
 WEIGHTS_FROM = 5
-WEIGHTS_MODULES = ("config.py", "files.py", "models.py", "weights")
+WEIGHTS_MODULES = ("config.py", "files.py", "models.py", "weights", "sharper/flow.py")
 # what the part of this package that runs behind the wall needs
 INSIDE = Path(__file__).parent / "inside"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
