@@ -181,9 +181,10 @@ def _validate(args: argparse.Namespace) -> int:
 def _round_trip(args: argparse.Namespace) -> int:
     need_nbgrader()
     from autograder.batch import default_workers
-    from autograder.round_trip import as_table, round_trip
+    from autograder.round_trip import TABLE_HEAD, as_row, round_trip
 
-    trips = []
+    problems = []
+    print(TABLE_HEAD, flush=True)
     for assignment in _released(args.assignments):
         text_file = Path("solutions") / assignment.slug / f"{assignment.slug}.py"
         notebook = Path("exercises") / assignment.slug / f"{assignment.slug}.ipynb"
@@ -192,9 +193,12 @@ def _round_trip(args: argparse.Namespace) -> int:
                 raise CourseError(
                     f"{path} is missing here: go to the folder of the course, or run make exercises"
                 )
-        trips.append(round_trip(assignment, text_file, notebook, default_workers(), args.each))
-    print(as_table(trips))
-    return 1 if any(trip.problems for trip in trips) else 0
+        trip = round_trip(assignment, text_file, notebook, default_workers(), args.each)
+        print(as_row(trip), flush=True)
+        problems += [f"{trip.slug}: {problem}" for problem in trip.problems]
+    for problem in problems:
+        print(f"* {problem}")
+    return 1 if problems else 0
 
 
 def _doctor(args: argparse.Namespace) -> int:

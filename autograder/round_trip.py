@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -236,22 +236,20 @@ def _failed_cells(notebook: NotebookNode) -> Iterator[str]:
                 yield f"run from clean: {first} says {said[:200]!r}"
 
 
-def as_table(trips: Sequence[RoundTrip]) -> str:
-    """Markdown: a row for each assignment, then what is wrong."""
-    rows = [
-        "| assignment | solution | untouched | mistakes killed | named | minutes | peak memory |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for trip in trips:
-        cells = (
-            trip.slug,
-            f"{trip.solution:g} of {trip.points}",
-            f"{trip.untouched:g}",
-            f"{trip.killed} of {trip.mistakes}",
-            f"{trip.named} of {trip.mistakes}",
-            f"{trip.run.seconds / 60:.1f}",
-            f"{trip.run.memory_bytes / 2**30:.1f} GiB",
-        )
-        rows.append(f"| {' | '.join(cells)} |")
-    problems = [f"* {trip.slug}: {problem}" for trip in trips for problem in trip.problems]
-    return "\n".join([*rows, *(["", *problems] if problems else [])])
+TABLE_HEAD = """\
+| assignment | solution | untouched | mistakes killed | named | minutes | peak memory |
+| --- | --- | --- | --- | --- | --- | --- |"""
+
+
+def as_row(trip: RoundTrip) -> str:
+    """A row of the table, in Markdown."""
+    cells = (
+        trip.slug,
+        f"{trip.solution:g} of {trip.points}",
+        f"{trip.untouched:g}",
+        f"{trip.killed} of {trip.mistakes}",
+        f"{trip.named} of {trip.mistakes}",
+        f"{trip.run.seconds / 60:.1f}",
+        f"{trip.run.memory_bytes / 2**30:.1f} GiB",
+    )
+    return f"| {' | '.join(cells)} |"

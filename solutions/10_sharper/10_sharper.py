@@ -41,6 +41,7 @@ from vae_ref.sharper.discriminator import Discriminator
 from vae_ref.weights import FOLDER, load_weights
 
 SCALE = 1  # 10 on a GPU or with time: the training parts get longer
+torch.set_num_threads(1)  # networks this small gain little from more, and lose much where cores are shared
 
 
 def show(rows: list[Tensor], labels: list[str], columns: int = 8) -> None:
