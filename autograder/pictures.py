@@ -22,6 +22,8 @@ from vae_ref.files import write_atomically
 
 COLOURS = 128  # a chart needs fewer; a picture of paper dogs looks the same
 CELL_SECONDS = 600
+# no bars among the outputs, and no threads that spin while they wait: they starve each other on shared processors
+QUIETLY = {"TQDM_DISABLE": "1", "GOMP_SPINCOUNT": "1000"}
 
 
 def make_pictures(text_file: Path) -> list[Path]:
@@ -69,7 +71,7 @@ def _run(notebook: NotebookNode, text_file: Path) -> None:
             on_cell_complete=lambda **_: bar.update(),
         )
         try:
-            client.execute(cwd=str(text_file.parent), env={**os.environ, "TQDM_DISABLE": "1"})
+            client.execute(cwd=str(text_file.parent), env={**os.environ, **QUIETLY})
         except Exception as error:  # of a cell, or of the kernel itself
             raise CourseError(f"{text_file} does not run: {error}") from None
 

@@ -32,6 +32,7 @@ from autograder.batch import Task, on_this_machine
 from autograder.checks import checks_of
 from autograder.grading import verdict_record
 from autograder.intake import take_in
+from autograder.pictures import QUIETLY
 from autograder.release import notebook_of
 from autograder.sample_class import filled, written_in
 from autograder.wall import Limits
@@ -207,7 +208,7 @@ def run_from_clean(solution: NotebookNode) -> Run:
     watcher.start()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            client.execute(cwd=folder, env={**os.environ, "TQDM_DISABLE": "1"})
+            client.execute(cwd=folder, env={**os.environ, **QUIETLY})
     finally:
         done.set()
         watcher.join()
