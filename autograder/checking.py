@@ -183,7 +183,8 @@ def describe_failure(name: str, failure: Failure) -> str:
             f"{name} is not written yet: put your code in place of the line that raises NotImplementedError."
         )
     if failure.kind in ("Missing", "Gone"):
-        return f"{failure.message[:1].upper()}{failure.message[1:]}."
+        started = failure.message if failure.message.startswith(name) else failure.message.capitalize()
+        return f"{started}."
     if failure.kind == "NoGradient":
         return f"In {name}, {failure.message}."
     if failure.kind in ("Timeout", "Unreadable"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +19,7 @@ from vae_ref.errors import CourseError
 
 NOTEBOOK_SEED = 1  # the same questions each time, so that a verdict changes only when the code does
 PATIENCE = 2.0  # seconds that a check may take without showing how far it is
+LONG_CALL = 10.0  # seconds after which one call deserves a word
 
 
 class ShownVerdict:
@@ -32,7 +35,17 @@ class ShownVerdict:
         return as_html(self.verdict, self.hint)
 
 
-def check(function: Callable[..., Any], hint: int = 0) -> ShownVerdict:
+class Stopped:
+    """What is shown of a check that the learner has stopped."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Stopped while {self.name} was at work: no verdict."
+
+
+def check(function: Callable[..., Any], hint: int = 0) -> ShownVerdict | Stopped:
     """Say whether a function of an assignment is right, and name the mistake if it is a known one.
 
     Args:
@@ -46,20 +59,65 @@ def check(function: Callable[..., Any], hint: int = 0) -> ShownVerdict:
         raise CourseError(f"hint must be 1 to {LEVELS}, or 0 for none, got {hint!r}")
     frame = inspect.currentframe()
     caller = frame.f_back.f_globals if frame is not None and frame.f_back is not None else {}
+    if not callable(function):
+        raise CourseError(
+            "check wants the function itself, as in check(kl_divergence), without quotes or a call; "
+            f"got a {type(function).__name__}"
+        )
     # a lambda or an object with __call__ has another name of its own than the one it was given
     given = [name for name, value in caller.items() if value is function and assignment_asking_for(name)]
     name = given[0] if given else getattr(function, "__name__", type(function).__name__)
     examination, points = check_named(name)
     # other functions of the same notebook are found next to this one
     namespace = {**caller, **getattr(function, "__globals__", {}), name: function}
-    with _bar(f"checking {name}") as bar:
+    with _bar(f"checking {name}") as bar, _Watch(name) as watch:
 
         def show(done: int, total: int) -> None:
+            watch.start()
             bar.total = total
             bar.update(done - bar.n)
 
-        verdict = judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED, show)
+        try:
+            verdict = judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED, show)
+        except KeyboardInterrupt:  # its traceback would be of our own code
+            return Stopped(name)
     return ShownVerdict(verdict, hint)
+
+
+class _Watch:
+    """Says a word, once, when one call takes long."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said = False
+        self._timer: threading.Timer | None = None
+
+    def start(self) -> None:
+        """Begin to wait anew."""
+        self.stop()
+        if not self._said:
+            self._timer = threading.Timer(LONG_CALL, self._say)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _say(self) -> None:
+        self._said = True
+        print(
+            f"{self._name} has been at work on one call for {LONG_CALL:.0f} seconds. If it loops over samples or "
+            "images in Python, do them all at once; if it may never end, stop it with the button ■.",
+            file=sys.stderr,
+        )
+
+    def __enter__(self) -> _Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def _bar(title: str) -> Any:

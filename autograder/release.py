@@ -24,7 +24,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
-from autograder.addresses import badges, in_book, setup_code
+from autograder.addresses import BOOK, badges, in_book, setup_code
 from autograder.assignments import Assignment
 from autograder.intake import LONG
 from vae_ref.errors import CourseError
@@ -136,6 +136,9 @@ def box(assignment: Assignment) -> str:
         f"difficulty {'●' * assignment.difficulty}{'○' * (5 - assignment.difficulty)}**",
         f"Read beside [chapter {assignment.number} of the book]({in_book(assignment.slug)}). You need: {needs}.",
         f"When you are done, you can\n\n{goals}",
+        "Run the cells from top to bottom: each needs those before it. Every check tells what it found, as often as "
+        "you like; `check(name, hint=1)` gives a hint, and there are three. Neither costs points."
+        + ("" if BOOK else " Links lead to the book's texts; `make book` makes pages of them."),
     ]
     return "\n\n".join(line for line in lines if line)
 

@@ -172,6 +172,8 @@ def _find(name: str, namespace: Mapping[str, Any], kept: Mapping[str, Any]) -> A
     found = _ours(head) if head in ("props", "toys") else kept.get(head, namespace.get(head))
     for attribute in path:
         found = getattr(found, attribute, None)
+    if found is not None and not callable(found):
+        raise LookupError(f"{name} is a {type(found).__name__}, and something that can be called is wanted")
     if not callable(found):
         said = ".".join([type(kept[head]).__name__, *path]) if head in kept else name
         raise LookupError(f"{said} is not defined")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from autograder.addresses import BOOK, in_book
 from autograder.assignments import assignment_asking_for
 from autograder.checking import NOT_LOOKED_AT, Finding, Verdict
 from autograder.hints import HINTS, LEVELS
@@ -15,7 +16,7 @@ ONE_OF = "– "  # before each of several mistakes that look alike
 
 def headline(verdict: Verdict) -> str:
     """One line: what was looked at, and how it went."""
-    name, worth = verdict.check.name, f"{verdict.score:g} of {verdict.points} points"
+    name, worth = verdict.check.name, f"{round(verdict.score, 2):g} of {verdict.points} points"
     if verdict.passed:
         return f"✓ {name} is right: {worth}"
     return f"✗ {name} is not right yet: {worth}"
@@ -57,7 +58,7 @@ def as_html(verdict: Verdict, hint: int | None = None) -> str:
         rows.append(f"<pre>yours: {escape(first.seen[0])}\nright: {escape(first.seen[1])}</pre>")
     if not verdict.passed:
         rows += ["<p>Parts:</p>", *_list(_marks(verdict))]
-        rows.append(f"<p>Read: {escape(_reading(verdict))}</p>")
+        rows.append(f"<p>Read: {_link(verdict, hint)}</p>")
         rows += [f"<p>{escape(text)}</p>" for text in _help(verdict, hint)]
     colour = "#2e8b6f" if verdict.passed else "#c8642a"  # three to one against white and against near black
     name = escape(f"Verdict on {verdict.check.name}")
@@ -133,9 +134,22 @@ def _marks(verdict: Verdict) -> list[str]:
     return marks
 
 
+def _section(verdict: Verdict) -> str:
+    return verdict.mistakes[0].section if len(verdict.mistakes) == 1 else verdict.check.section
+
+
+def _link(verdict: Verdict, hint: int | None) -> str:
+    """Where the book explains it, in HTML: a link where there is something to follow it to."""
+    words = escape(_reading(verdict))
+    assignment = assignment_asking_for(verdict.check.name)
+    if assignment is None or (hint is None and not BOOK):  # a page of feedback stands alone
+        return words
+    return f'<a href="{escape(in_book(assignment.slug, _section(verdict)))}">{words}</a>'
+
+
 def _reading(verdict: Verdict) -> str:
     """Where the book explains it."""
-    section = verdict.mistakes[0].section if len(verdict.mistakes) == 1 else verdict.check.section
+    section = _section(verdict)
     assignment = assignment_asking_for(verdict.check.name)
     assert assignment is not None  # a check that no assignment asks for does not load
     place = f"section “{section.replace('-', ' ')}” ({assignment.slug}.html#{section})"

@@ -4,4 +4,8 @@ from __future__ import annotations
 
 
 class CourseError(Exception):
-    """A problem with input, files or machine; the commands print it as one line, without a traceback."""
+    """A problem with input, files or machine; commands and notebooks show it as one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it in a notebook."""
+        return [str(self)]

@@ -398,7 +398,8 @@ REPARAMETERIZE = Check(
         _m("z-noise-times-mu", "reparameterization-trick", "mu is multiplied with the noise instead of added.",
            lambda mu, logvar, generator=None: mu * (0.5 * logvar).exp() * _eps(mu, generator)),
         _m("z-no-grad", "gradient-through-a-sample",
-           "the code is drawn under no_grad, or with .sample(): the encoder would learn nothing from the pictures.",
+           "the code is drawn under no_grad or with .sample(), or detached: the encoder would learn nothing from "
+           "the pictures.",
            _no_gradient),
         _m("z-detached-std", "gradient-through-a-sample", "σ is detached, so that nothing tells it to shrink.",
            lambda mu, logvar, generator=None: mu + (0.5 * logvar).exp().detach() * _eps(mu, generator)),

@@ -31,6 +31,7 @@ standard errors are no more frequent than this says.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 
@@ -55,7 +56,12 @@ def check_named(function: str) -> tuple[Check, int]:
     """
     assignment = assignment_asking_for(function)
     if assignment is None:
-        known = ", ".join(name for a in ASSIGNMENTS for name in a.points_of)
+        names = [name for a in ASSIGNMENTS for name in a.points_of]
+        if close := difflib.get_close_matches(function, names, 1):
+            raise CourseError(
+                f"there is no check for {function!r}; did you mean {close[0]}? Give it that name"
+            )
+        known = ", ".join(names)
         raise CourseError(
             f"no assignment asks for a function named {function!r}; there are checks for {known}"
         )

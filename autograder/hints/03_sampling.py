@@ -15,7 +15,7 @@ HINTS: dict[str, tuple[str, str, str]] = {
         "The sample moves with mu. By how much, if mu moves by one?",
         "Draw num_samples codes, let autograd differentiate f at each of them, and return the rows as they are.",
         "The values of f do not mix the rows, so the gradient of their sum with respect to the codes holds one "
-        "estimate in each row.",
+        "estimate in each row. The codes must want a gradient before f sees them: z.requires_grad_().",
     ),
     "score_function_gradient": (
         "Here f is a black box: only its values count, and no gradient passes through it.",

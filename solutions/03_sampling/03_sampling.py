@@ -32,7 +32,7 @@ from autograder import check
 from vae_ref.bound import elbo, kl_divergence, reconstruction_log_likelihood
 from vae_ref.dogs import paper_dogs
 
-SCALE = 1  # 10 with time: trains ten times as long
+SCALE = 1  # set it to 10 with time: trains ten times as long
 
 # %% [markdown]
 # ## 1 · Move the noise out of the way
@@ -94,8 +94,7 @@ plt.show()
 # ## 2 · A path that is cut
 #
 # Now suppose somebody draws the code with `torch.distributions.Normal(mu, std).sample()`, or wraps the sampler in
-# `torch.no_grad()`, or writes `.detach()` to get rid of a warning. The values are the same. The derivative is gone
-# ([what exactly is lost](book:03_sampling#gradient-through-a-sample)).
+# `torch.no_grad()`, or writes `.detach()` to get rid of a warning. The values are the same. The derivative is gone.
 #
 # *Predict first, and put your prediction into a function.* The loss is `-elbo`, reconstruction and KL term. With a detached code,
 # which of the two still sends a gradient into the **encoder**?
@@ -116,6 +115,8 @@ def gradient_after_detach() -> str:
 check(gradient_after_detach)
 
 # %% [markdown]
+# ([What exactly is lost](book:03_sampling#gradient-through-a-sample), in the book.)
+#
 # **Look at it.** Here is a VAE small enough for a minute: 16×16 pixels, one hidden layer each way (the real one is the next
 # assignment). For one batch of paper dogs, the table shows how large the gradient of the encoder is that each term causes.
 
@@ -426,7 +427,7 @@ print(f"variance of the gradient in mu: pathwise {path:,.1f}, score function {sc
 # ([why](book:03_sampling#inverse-cdf)).
 #
 # Waiting times are exponential: $F(z)=1-e^{-\lambda z}$ with rate $\lambda>0$. Solve for $z$ and write the sampler. (`torch.rand` may
-# return 0 but never 1. On which side of the logarithm does that matter?)
+# return 0, though rarely, and never 1: see that your logarithm survives it.)
 
 # %% solution="draw_exponential"
 def draw_exponential(rate: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -19,20 +19,20 @@ from vae_ref.errors import CourseError
 CHECKS = [(a.slug, check) for a in ASSIGNMENTS for check in checks_of(a.slug).values()]
 MISCONCEPTIONS = [(check, m) for _, check in CHECKS for m in check.misconceptions]
 EQUIVALENTS = [(check, i) for _, check in CHECKS for i in range(len(check.equivalents))]
-SEEDS = (0, 1, 20_000)
+SEED = 0
 
 
 @pytest.mark.parametrize(("check", "misconception"), MISCONCEPTIONS, ids=lambda x: getattr(x, "name", ""))
-@pytest.mark.parametrize("seed", SEEDS[:1])  # the others are tried whenever the book's kill matrix is made
-def test_a_mistake_is_found_and_named(check: Check, misconception: Misconception, seed: int) -> None:
-    torch.manual_seed(seed)  # some mistakes draw from the global source, and may then look like others
-    verdict = judge(check, LocalTarget({check.name: misconception.variant}), 4, seed)
+# other seeds are tried whenever the kill matrix of the book is made
+def test_a_mistake_is_found_and_named(check: Check, misconception: Misconception) -> None:
+    torch.manual_seed(SEED)  # some mistakes draw from the global source, and may then look like others
+    verdict = judge(check, LocalTarget({check.name: misconception.variant}), 4, SEED)
     assert not verdict.passed
     assert [m.name for m in verdict.mistakes] == [misconception.name]
 
 
 @pytest.mark.parametrize(("check", "number"), EQUIVALENTS, ids=lambda x: getattr(x, "name", str(x)))
-@pytest.mark.parametrize("seed", (*SEEDS, 3, 4))
+@pytest.mark.parametrize("seed", (0, 3))
 def test_a_right_answer_written_differently_passes(check: Check, number: int, seed: int) -> None:
     verdict = judge(check, LocalTarget({check.name: check.equivalents[number]}), 4, seed)
     assert verdict.passed, [f.problem for f in verdict.findings]

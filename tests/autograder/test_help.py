@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 import torch
 
 from autograder import check
-from autograder.assignments import ASSIGNMENTS
-from autograder.checks import checks_of
+from autograder.assignments import ASSIGNMENTS, assignment_named
+from autograder.checking import judge
+from autograder.checks import check_named, checks_of
 from autograder.cli import main
 from autograder.definitions import Check, Misconception
 from autograder.doctor import examine
 from autograder.hints import HINTS, LEVELS
+from autograder.target import LocalTarget
 from autograder.validate import kill_matrix, validate, validate_assignments
 from autograder.wall import WallError
 from vae_ref.errors import CourseError
@@ -118,7 +121,7 @@ def test_mistakes_that_no_case_tells_apart_have_to_be_declared() -> None:
 
 def test_assignments_are_validated_in_processes() -> None:
     report = validate_assignments(
-        [replace(ASSIGNMENTS[-1], points_of={"beta_from_sigma": 3})], (0,), workers=1
+        [replace(assignment_named("09_tighter"), points_of={"beta_from_sigma": 3})], (0,), workers=1
     )
     assert (
         report.good and report.equivalents == 5 and {r.function for r in report.killed} == {"beta_from_sigma"}
@@ -127,7 +130,7 @@ def test_assignments_are_validated_in_processes() -> None:
 
 def test_the_command_refuses_what_it_does_not_know(capsys) -> None:
     assert main(["validate", "12_moon"]) == 2
-    assert "there is no assignment named '12_moon'; there is 02_bound" in capsys.readouterr().err
+    assert "there is no assignment named '12_moon'; there is 01_dogs, 02_bound" in capsys.readouterr().err
 
 
 # ---- doctor ---------------------------------------------------------------------------------------------------------
@@ -167,3 +170,47 @@ def test_too_little_memory_and_room_are_said(monkeypatch) -> None:
     assert not found["memory"].good and "grade on a larger one" in found["memory"].said
     assert not found["disk"].good and "free at least 1" in found["disk"].said
     assert Path("/tmp").as_posix() in found["disk"].said
+
+
+# ---- slips ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_misspelt_name_gets_a_suggestion_and_no_traceback() -> None:
+    def kl_divergance(mu, logvar):
+        return mu
+
+    with pytest.raises(CourseError, match="did you mean kl_divergence") as caught:
+        check(kl_divergance)
+    assert caught.value._render_traceback_() == [str(caught.value)]  # all that a notebook shows
+
+
+@pytest.mark.parametrize("given", ["kl_divergence", torch.zeros(2), None])
+def test_what_is_no_function_is_named(given: object) -> None:
+    with pytest.raises(CourseError, match=f"got a {type(given).__name__}"):
+        check(given)  # type: ignore[arg-type]
+
+
+def test_a_name_that_stands_for_something_else_is_named() -> None:
+    examination, points = check_named("gradient_after_detach")
+    verdict = judge(examination, LocalTarget({"gradient_after_detach": "c"}), points, seed=1)
+    assert verdict.findings[0].problem.startswith("gradient_after_detach is a str")
+
+
+def test_a_call_that_takes_long_gets_a_word_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("autograder.notebook.LONG_CALL", 0.05)
+
+    def log_normal(x, mu, logvar):
+        time.sleep(0.2)
+        return x.sum(dim=1)
+
+    check(log_normal)
+    assert capsys.readouterr().err.count("at work on one call") == 1
+
+
+def test_a_check_that_was_stopped_shows_no_traceback_of_ours() -> None:
+    def log_normal(x, mu, logvar):
+        raise KeyboardInterrupt
+
+    assert repr(check(log_normal)) == "Stopped while log_normal was at work: no verdict."
