@@ -20,6 +20,8 @@ LINK = re.compile(
     + r"\)"
 )
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
+# a line of words after an empty one: neither HTML, nor a picture, a formula, a table or a list
+PARAGRAPH = re.compile(r"(?:\A|(?<=\n\n))(?=[\w(\[]|\*\*)")
 
 
 def write_label(name: str) -> str:
@@ -73,7 +75,7 @@ def _label_cells(cells: list[dict[str, Any]]) -> None:
         if cell["cell_type"] == "markdown" and not about:
             asking = cell
         elif about.get("solution") and not about.get("grade") and asking is not None:
-            headings = [*HEADING.finditer(asking["source"])]
-            place = headings[-1].start() if headings else 0
+            places = [*HEADING.finditer(asking["source"])] or [*PARAGRAPH.finditer(asking["source"])]
+            place = places[-1].start()
             text, label = asking["source"], f"({write_label(about['grade_id'])})=\n"
             asking["source"] = text[:place] + label + text[place:]

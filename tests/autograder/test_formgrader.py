@@ -51,6 +51,7 @@ def course(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("formgrader")
     (folder / "sources" / SLUG).mkdir(parents=True)
     text = (repository / "solutions" / SLUG / f"{SLUG}.py").read_text(encoding="utf-8")
+    shutil.copytree(repository / "solutions" / SLUG / "pictures", folder / "sources" / SLUG / "pictures")
     (folder / "sources" / SLUG / f"{SLUG}.py").write_text(text + QUESTION, encoding="utf-8")
     assignment = replace(assignment_named(SLUG), answers={"why_kl": 3})
     learner = {**sample_class.VARIATIONS[LEARNER], "answer_why_kl": HOSTILE, "elbo": HOSTILE_CODE}

@@ -52,7 +52,7 @@ def test_a_missing_exercise_stops_the_build_and_is_named(
 ) -> None:
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(build, "GENERATED", tmp_path / "generated")
-    with pytest.raises(build.BookError, match=r"exercises/02_bound/02_bound\.ipynb is missing; make it with"):
+    with pytest.raises(build.BookError, match=r"exercises/01_dogs/01_dogs\.ipynb is missing; make it with"):
         build.generate()
 
 

@@ -23,7 +23,13 @@ for assignment in ASSIGNMENTS:
     checks_of(assignment.slug)
 print(*(name for name in sys.modules if name.startswith("autograder.")))
 """
-SHOWING = {"addresses", "checks", "hints", "notebook", "verdict"}  # how it is shown, and the checks themselves
+SHOWING = {
+    "addresses",
+    "checks",
+    "hints",
+    "notebook",
+    "verdict",
+}  # how it is shown, and the checks themselves
 
 
 @pytest.fixture(scope="module")
