@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Generator
 
+from autograder.checks.choices import asked, one_of
 from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 
@@ -30,16 +29,7 @@ def _share_edges(g: Generator) -> list[Probe]:
     return [_share_probe(16, 16), _share_probe(1, 192), _share_probe(1, 1)]
 
 
-def _asked(g: Generator) -> list[Probe]:
-    return [Probe(Call(()), "your answer")]
-
-
-def _is_right(results: list[Any], _: list[Probe]) -> str:
-    (answer,) = results
-    if not isinstance(answer, str) or answer.strip().lower() not in CHOICES:
-        return 'Return one of the letters "a", "b", "c" and "d".'
-    chosen = answer.strip().lower()
-    return "" if chosen == RIGHT else f'It is not "{chosen}".'
+_is_right = one_of(CHOICES, RIGHT, 'Return one of the letters "a", "b", "c" and "d".')
 
 
 # One formula a line reads as a table; broken up by the formatter it would be twice as long.
@@ -85,7 +75,7 @@ WHAT_A_ROTATION_CHANGES = Check(
     asks="what changes when all codes are turned, and the decoder turns them back",
     section="limits-of-disentanglement",
     oracle=None,
-    parts=(Part("value", 1, _asked, _is_right),),
+    parts=(Part("value", 1, asked, _is_right),),
     misconceptions=(
         _m("rotation-changes-nothing", "limits-of-disentanglement",
            "each new latent is a mixture of old ones, and a score of single latents notices; what stays is p(x).",

@@ -9,6 +9,7 @@ import torch
 from numpy.polynomial import hermite_e
 from torch import Generator
 
+from autograder.checks.choices import asked, one_of
 from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 
@@ -17,16 +18,7 @@ RIGHT = "c"
 NODES = 12  # of a quadrature that is exact for polynomials up to degree 23; ours have degree 6
 
 
-def _asked(g: Generator) -> list[Probe]:
-    return [Probe(Call(()), "your answer")]
-
-
-def _is_right(results: list[Any], _: list[Probe]) -> str:
-    (answer,) = results
-    if not isinstance(answer, str) or answer.strip().lower() not in CHOICES:
-        return 'Return one of the letters "a", "b", "c" and "d".'
-    chosen = answer.strip().lower()
-    return "" if chosen == RIGHT else f'It is not "{chosen}".'
+_is_right = one_of(CHOICES, RIGHT, 'Return one of the letters "a", "b", "c" and "d".')
 
 
 def _ratio_oracle(distance: float, sigma: float) -> Any:
@@ -74,7 +66,7 @@ GRADIENT_AFTER_DETACH = Check(
     asks="what still sends a gradient into the encoder when the code is detached",
     section="gradient-through-a-sample",
     oracle=None,
-    parts=(Part("value", 1, _asked, _is_right),),
+    parts=(Part("value", 1, asked, _is_right),),
     misconceptions=(
         _m("detached-learns-nothing", "gradient-through-a-sample",
            "one term does not pass through the code at all: which one is computed from mu and logvar alone?",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Generator
 
+from autograder.checks.choices import asked, one_of
 from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 
@@ -31,16 +31,7 @@ def _file_edges(g: Generator) -> list[Probe]:
     return [_file_probe(12_288, 64, 64), _file_probe(0, 64, 64), _file_probe(67, 1, 1)]
 
 
-def _asked(g: Generator) -> list[Probe]:
-    return [Probe(Call(()), "your answer")]
-
-
-def _is_right(results: list[Any], _: list[Probe]) -> str:
-    (answer,) = results
-    if not isinstance(answer, str) or answer.strip().lower() not in CHOICES:
-        return 'Return one of the words "rises", "stays" and "falls".'
-    chosen = answer.strip().lower()
-    return "" if chosen == RIGHT else f'It is not "{chosen}".'
+_is_right = one_of(CHOICES, RIGHT, 'Return one of the words "rises", "stays" and "falls".')
 
 
 # One formula a line reads as a table; broken up by the formatter it would be twice as long.
@@ -86,7 +77,7 @@ ENCODER_SIGNAL = Check(
     asks='what the signal-to-noise ratio of the encoder\'s gradient does as K grows: "rises", "stays" or "falls"',
     section="signal-to-noise",
     oracle=None,
-    parts=(Part("value", 1, _asked, _is_right),),
+    parts=(Part("value", 1, asked, _is_right),),
     misconceptions=(
         _m("signal-rises", "signal-to-noise",
            "that is what the decoder's does. The nearer the bound comes to log p(x), the less it depends on the "
