@@ -15,7 +15,8 @@ import torch
 
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Oracle, Part, Probe
-from autograder.target import Failure, LocalTarget, Reply, StandIn, Target, Value
+from autograder.stand_in import StandIn
+from autograder.target import Failure, LocalTarget, Reply, Target, Value
 
 KEPT_PAPERS = 16  # a notebook has up to five checks, each with one seed
 ENDS = 1024  # numbers from either end of a random result that are kept to compare draw for draw

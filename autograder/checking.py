@@ -18,7 +18,8 @@ from autograder.asking import Paper, ask, expected, paper_of, problem_of
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Oracle, Probe
 from autograder.recognising import recognise
-from autograder.target import Failure, Reply, StandIn, Target, Value
+from autograder.stand_in import StandIn
+from autograder.target import Failure, Reply, Target, Value
 
 NOT_LOOKED_AT = "looked at once the value is right"
 
@@ -82,8 +83,8 @@ def judge(
         if verdict.passed or check.helpers is None or check.of_helpers is None:
             return verdict
         stand_ins = {
-            name: StandIn(arguments, over_last, seed + number)
-            for number, (name, (arguments, over_last)) in enumerate(check.helpers.items())
+            name: StandIn(arguments, gives, seed + number)
+            for number, (name, (arguments, gives)) in enumerate(check.helpers.items())
         }
         again = exam.run(check.of_helpers(stand_ins), stand_ins)
     pairs = zip(verdict.findings, again.findings, strict=True)

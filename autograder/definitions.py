@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from autograder.target import Call, StandIn
+from autograder.stand_in import Gives, StandIn
+from autograder.target import Call
 
 Expected = torch.Tensor | tuple[torch.Tensor, torch.Tensor]  # a value, or an estimate and its tolerance
 Oracle = Callable[..., Expected]
@@ -74,7 +75,7 @@ class Check:
     misconceptions: tuple[Misconception, ...]
     equivalents: tuple[Callable[..., Any], ...]
     # Helpers that the learner has written before: who puts them together rightly is right, whatever they are worth.
-    helpers: Mapping[str, tuple[tuple[str, ...], bool | str | None]] | None = (
-        None  # name → (argument names, as ``StandIn.over_last``)
+    helpers: Mapping[str, tuple[tuple[str, ...], Gives]] | None = (
+        None  # name → (argument names, what comes back)
     )
     of_helpers: Callable[[Mapping[str, StandIn]], Callable[..., Expected]] | None = None

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
+from autograder.stand_in import StandIn
 from autograder.wire import Handle, Seed, Tree
 
 
@@ -33,41 +34,6 @@ class Failure:
 
 
 Reply = Value | Failure
-
-
-NOISE_OF_STAND_IN = 0.4
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """An arbitrary function that takes the place of a learner's helper during a call.
-
-    It tells whether a function puts its helpers together rightly, whatever the learner's own helpers are worth, and it
-    gives nothing away: it is no answer to anything.
-    """
-
-    arguments: tuple[str, ...]  # names, in order
-    # whether to sum over the last dimension only, or over all but the first; None: no sum; "mean": one number, ();
-    # "noise": the first argument and normal noise of this spread, whatever the others are
-    over_last: bool | str | None
-    seed: int
-
-    def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        values = {**dict(zip(self.arguments, args, strict=False)), **kwargs}
-        if self.over_last == "noise":
-            middle = values[self.arguments[0]]
-            noise = torch.randn(middle.shape, generator=values.get("generator"), dtype=middle.dtype)
-            return middle + NOISE_OF_STAND_IN * noise
-        weights = torch.rand(len(self.arguments), generator=torch.Generator().manual_seed(self.seed)) + 0.5
-        total: Any = 0.3
-        for name, weight in zip(self.arguments, weights.tolist(), strict=True):
-            total = total + weight * values[name]
-        mixed = torch.tanh(total) + 0.1 * total
-        if self.over_last is None:
-            return mixed
-        if self.over_last == "mean":
-            return mixed.mean()
-        return mixed.sum(dim=-1) if self.over_last else mixed.flatten(1).sum(dim=1)
 
 
 @dataclass(frozen=True)

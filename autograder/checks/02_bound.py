@@ -19,7 +19,8 @@ from torch.distributions import kl_divergence as exact_kl
 
 from autograder.comparing import STANDARD_ERRORS
 from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call, StandIn
+from autograder.stand_in import StandIn
+from autograder.target import Call
 from autograder.wire import Seed
 from vae_ref import bound
 
@@ -482,7 +483,7 @@ KL_MONTE_CARLO = Check(
             _sampled_kl(mu, logvar, 1, generator)[1][0] for _ in range(num_samples)]).mean(0),
         _kl_of_pairs,
     ),
-    helpers={"log_normal": (("x", "mu", "logvar"), True)},
+    helpers={"log_normal": (("x", "mu", "logvar"), "rows")},
     of_helpers=_monte_carlo_of,
 )
 
@@ -657,8 +658,8 @@ ELBO = Check(
             beta * bound.kl_divergence(mu, logvar) - bound.reconstruction_log_likelihood(x, x_hat, sigma)),
     ),
     helpers={
-        "reconstruction_log_likelihood": (("x", "x_hat", "sigma"), False),
-        "kl_divergence": (("mu", "logvar"), False),
+        "reconstruction_log_likelihood": (("x", "x_hat", "sigma"), "images"),
+        "kl_divergence": (("mu", "logvar"), "images"),
     },
     of_helpers=_elbo_of,
 )

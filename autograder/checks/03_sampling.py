@@ -20,7 +20,8 @@ from autograder.checks.sampling.draw_exponential import DRAW_EXPONENTIAL
 from autograder.checks.sampling.questions import GRADIENT_AFTER_DETACH, VARIANCE_RATIO
 from autograder.comparing import STANDARD_ERRORS, difference, kind
 from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import NOISE_OF_STAND_IN, Call, StandIn
+from autograder.stand_in import NOISE_OF_STAND_IN, Gives, StandIn
+from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import sampling
 
@@ -261,7 +262,9 @@ def _score_oracle(f: Any, mu: Tensor, logvar: Tensor, num_samples: int, generato
 
 # With a stand-in for reparameterize the codes are N(mu, NOISE_OF_STAND_IN²), narrower than any of the cases ask for:
 # so is what the estimates spread, and the tolerances are wide enough.
-HELPERS = {"reparameterize": (("mu", "logvar", "generator"), "noise")}
+HELPERS: dict[str, tuple[tuple[str, ...], Gives]] = {
+    "reparameterize": (("mu", "logvar", "generator"), "noise")
+}
 
 
 def _stand_in_logvar(logvar: Tensor) -> Tensor:

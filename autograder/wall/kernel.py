@@ -146,8 +146,7 @@ class WalledKernel:
             "wrt": list(call.wrt),
             "cotangent": call.cotangent,
             "stand_ins": {
-                helper: [list(s.arguments), s.over_last, s.seed]
-                for helper, s in (call.stand_ins or {}).items()
+                helper: [list(s.arguments), s.gives, s.seed] for helper, s in (call.stand_ins or {}).items()
             },
             "keep": call.keep,
         }

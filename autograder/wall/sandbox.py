@@ -191,7 +191,7 @@ def _cover(path: Path) -> list[str]:
 
 def modules_inside(chapter: int) -> list[str]:
     """Files of this package that learners' code of a chapter may see: what checks hand out, and what carries it."""
-    return ["wire.py", "props.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
+    return ["wire.py", "props.py", "stand_in.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
 
 
 def _course_files(chapter: int) -> list[str]:

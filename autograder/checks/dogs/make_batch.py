@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call, StandIn
+from autograder.stand_in import StandIn
+from autograder.target import Call
 from autograder.wire import Seed
 from vae_ref.dogs import preprocess
 
@@ -114,6 +115,6 @@ MAKE_BATCH = Check(
         lambda pixels, training, generator=None: (
             preprocess.augment(pixels / 255, generator=generator) if training else pixels / 255),
     ),
-    helpers={"to_unit_interval": (("pixels",), None), "augment": (("x",), None)},
+    helpers={"to_unit_interval": (("pixels",), "elements"), "augment": (("x",), "elements")},
     of_helpers=_of_helpers,
 )

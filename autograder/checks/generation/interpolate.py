@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from autograder import toys
 from autograder.checks.generation import shared
 from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call, StandIn
+from autograder.stand_in import StandIn
+from autograder.target import Call
 from autograder.wire import Handle
 from vae_ref import generation
 
@@ -186,6 +187,6 @@ INTERPOLATE = Check(
         _interpolate_with(arc=shared.slerp_by_rows, codes=lambda model, x_a, x_b: tuple(
             model.eval().encode(torch.stack([x_a, x_b]))[0])),
     ),
-    helpers={"lerp": (("a", "b", "t"), None), "slerp": (("a", "b", "t"), None)},
+    helpers={"lerp": (("a", "b", "t"), "elements"), "slerp": (("a", "b", "t"), "elements")},
     of_helpers=_interpolate_of,
 )

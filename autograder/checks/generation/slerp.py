@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 from autograder.checks.generation import shared
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call, StandIn
+from autograder.stand_in import StandIn
+from autograder.target import Call
 from vae_ref import generation
 
 
@@ -167,6 +168,6 @@ SLERP = Check(
         shared.slerp_by_rows,
         shared.slerp_oracle,
     ),
-    helpers={"lerp": (("a", "b", "t"), None)},
+    helpers={"lerp": (("a", "b", "t"), "elements")},
     of_helpers=_slerp_of,
 )

@@ -21,7 +21,8 @@ from autograder import toys
 from autograder.checks.sharper.losses import losses
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call, StandIn
+from autograder.stand_in import StandIn
+from autograder.target import Call
 from autograder.wire import Handle, Seed
 from vae_ref import bound, sharper
 from vae_ref.sharper.vae_gan import ADVERSARIAL_WEIGHT, FEATURE_WEIGHT

@@ -5,7 +5,7 @@ Asked for: the terms of every epoch, averaged over its images, and a model that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,21 +20,25 @@ from autograder.wire import Handle
 from vae_ref import training
 
 
-def _fit_oracle(
-    model: nn.Module, loader: Any, optimizer: Optimizer, num_epochs: int, warmup_steps: int = 0
-) -> Any:
-    batches = [x for x, _ in loader]
-    sizes = torch.tensor([len(x) for x in batches]).double()
-    history = []
-    for epoch in range(num_epochs):
-        rows = []
-        for step, x in enumerate(batches, epoch * len(batches)):
-            rows.append(
-                shared.train_step_oracle(model, x, optimizer, shared.kl_weight_oracle(step, warmup_steps))
-            )
-        values = torch.tensor([[row[name] for name in shared.TERMS] for row in rows]).double()
-        history.append(dict(zip(shared.TERMS, (sizes @ values / sizes.sum()).tolist(), strict=True)))
-    return history
+def _oracle_of(helpers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+    """What ``fit`` makes of its helpers, whatever these are."""
+
+    def fit(
+        model: nn.Module, loader: Any, optimizer: Optimizer, num_epochs: int, warmup_steps: int = 0
+    ) -> Any:
+        batches = [x for x, _ in loader]
+        sizes = torch.tensor([len(x) for x in batches]).double()
+        history = []
+        for epoch in range(num_epochs):
+            rows = []
+            for step, x in enumerate(batches, epoch * len(batches)):
+                beta = helpers["kl_weight"](step, warmup_steps)
+                rows.append(helpers["train_step"](model, x, optimizer, beta))
+            values = torch.tensor([[row[name] for name in shared.TERMS] for row in rows]).double()
+            history.append(dict(zip(shared.TERMS, (sizes @ values / sizes.sum()).tolist(), strict=True)))
+        return history
+
+    return fit
 
 
 def _fits(g: Generator, cases: tuple[tuple[int, int, int, int], ...]) -> list[Probe]:
@@ -155,7 +159,7 @@ FIT = Check(
     name="fit",
     asks="the terms of every epoch, averaged over its images, and a model that was trained with a warm-up",
     section="training-run",
-    oracle=_fit_oracle,
+    oracle=_oracle_of({"kl_weight": shared.kl_weight_oracle, "train_step": shared.train_step_oracle}),
     parts=(
         Part("epochs", 2, _epochs),
         Part("short last batch", 1, lambda g: _fits(g, ((7, 3, 2, 0), (5, 4, 2, 0)))),
@@ -197,4 +201,9 @@ FIT = Check(
            _fit_like(beta=lambda step, epoch, number, warmup: training.kl_weight(0, warmup))),
     ),
     equivalents=(training.fit, _fit_like(), _fit_from_list, _fit_inline),
+    helpers={
+        "kl_weight": (("step", "warmup_steps"), "number"),
+        "train_step": (("model", "x", "optimizer", "beta"), "step"),
+    },
+    of_helpers=_oracle_of,
 )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from IPython import get_ipython
 
-from autograder.target import Call, Failure, StandIn, Value, answer
+from autograder.stand_in import StandIn
+from autograder.target import Call, Failure, Value, answer
 from autograder.wire import WireError, read, write
 
 _kept: dict = {}  # what calls left for later ones
@@ -31,8 +32,8 @@ def serve(number: int) -> None:
     request = read(Path(f"/inbox/call-{number}.safetensors"))
     name = request["name"]
     stand_ins = {
-        helper: StandIn(tuple(arguments), over_last, seed)
-        for helper, (arguments, over_last, seed) in request["stand_ins"].items()
+        helper: StandIn(tuple(arguments), gives, seed)
+        for helper, (arguments, gives, seed) in request["stand_ins"].items()
     }
     call = Call(
         tuple(request["args"]),

@@ -217,7 +217,7 @@ print("TRIED")
         "Their values are known outside, where nothing is patched.", "",
         """
 import autograder.target
-autograder.target.StandIn.__call__ = lambda self, *args, **kwargs: torch.zeros(len(args[0]))
+autograder.stand_in.StandIn.__call__ = lambda self, *args, **kwargs: torch.zeros(len(args[0]))
 def elbo(x, x_hat, mu, logvar, sigma=1.0, beta=1.0):
     return reconstruction_log_likelihood(x, x_hat, sigma)
 print("TRIED")
