@@ -2,12 +2,14 @@
 
 Sphinx counts the pages of a table of contents. Here the number is part of the name, shared with the
 assignment, the module of the reference and its checks, so that "equation (2.3)" in a docstring stays
-equation (2.3).
+equation (2.3). The pages to look things up are appendices and carry letters, so that an equation of theirs is (B.3) and
+not (3).
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -15,17 +17,18 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
 ROOM = re.compile(r"(\d\d)_\w+$")  # also refuses _generated/02_bound, the exercise beside chapter 2
+APPENDICES = {"notation": "A", "gaussian_identities": "B"}
 
 
-def _number_page(env: BuildEnvironment, page: str, chapter: int) -> None:
+def _number_page(env: BuildEnvironment, page: str, chapter: int | str) -> None:
     """Give a page the number ``chapter`` and its sections ``chapter``.1, ``chapter``.2, …"""
-    numbers: dict[str, tuple[int, ...]] = {}
+    numbers: dict[str, tuple[Any, ...]] = {}  # Sphinx only ever joins them by dots: a letter does as well
     section = 0
     for reference in env.tocs[page].findall(nodes.reference):
         anchor = reference["anchorname"]
         depth = _depth(reference)
         if depth == 1:
-            number: tuple[int, ...] = (chapter,)
+            number: tuple[Any, ...] = (chapter,)
             env.titles[page]["secnumber"] = list(number)
         elif depth == 2:
             section += 1
@@ -48,12 +51,13 @@ def _depth(reference: nodes.reference) -> int:
 
 
 def number_rooms(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Number all chapters, then figures and equations by the chapters' numbers."""
-    rooms = {page: int(match[1]) for page in env.tocs if (match := ROOM.match(page))}
-    for page, chapter in rooms.items():
-        _number_page(env, page, chapter)
+    """Number all chapters and appendices, then figures and equations by their numbers."""
+    numbers: dict[str, int | str] = {page: int(match[1]) for page in env.tocs if (match := ROOM.match(page))}
+    numbers |= {page: letter for page, letter in APPENDICES.items() if page in env.tocs}
+    for page, number in numbers.items():
+        _number_page(env, page, number)
     TocTreeCollector().assign_figure_numbers(env)
-    return sorted(rooms)
+    return sorted(numbers)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
