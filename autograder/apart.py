@@ -43,7 +43,7 @@ class Grading:
         self._place = place
         # A fork has all libraries loaded already. It is safe because this process only imports torch: its threads would
         # be missing in a child after the first large computation.
-        _prepare(slug)
+        prepare(slug)
         context = multiprocessing.get_context("fork")
         self.receiver, sender = context.Pipe(duplex=False)
         self._child = context.Process(
@@ -83,7 +83,7 @@ class Grading:
 
 
 @functools.cache
-def _prepare(slug: str) -> None:
+def prepare(slug: str) -> None:
     """Import before the first fork what every one of them would import by itself."""
     checks_of(slug)
     importlib.import_module(

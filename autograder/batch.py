@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 import vae_ref
-from autograder.apart import Grading
+from autograder.apart import Grading, prepare
 from autograder.assignments import assignment_named
 from autograder.grading import fill_in_reason, was_refused
 from autograder.intake import record_of
@@ -120,31 +120,42 @@ class Store:
 Executor = Callable[[Sequence[Task]], Generator[tuple[Task, NotebookNode], None, None]]
 
 
-def grade_all(tasks: Sequence[Task], store: Store, executor: Executor) -> None:
+def grade_all(tasks: Sequence[Task], store: Store, executor: Executor) -> Generator[Task, None, None]:
     """Grade hand-ins, several at a time, and keep each as soon as it is graded.
 
     Args:
-        tasks: what to grade; what ``store`` has already is left out.
+        tasks: what to grade; what ``store`` has already is not graded again.
         store: gets the graded notebooks.
-        executor: grades them.
+        executor: grades them; it goes on with those it has begun while the caller looks after one that is there.
+
+    Yields:
+        Each task once ``store`` has it.
 
     Raises:
         CourseError: nothing can be graded here, whoever hands in.
     """
-    missing = [task for task in tasks if not store.has(task)]
-    refused = [task for task in missing if task.refused]
-    for task in refused:
-        store.save(task, fill_in_reason(task.notebook, task.refused))
-    wanted = [task for task in missing if not task.refused]
-    failed = len(refused)
+    done, wanted, failed = [], [], 0
+    for task in tasks:
+        if store.has(task):
+            done.append(task)
+        elif task.refused:
+            store.save(task, fill_in_reason(task.notebook, task.refused))
+            done.append(task)
+            failed += 1
+        else:
+            wanted.append(task)
     with (
         contextlib.closing(executor(wanted)) as results,
-        tqdm(total=len(tasks), initial=len(tasks) - len(wanted), desc="grading", unit="hand-in") as bar,
+        tqdm(total=len(tasks), desc="grading", unit="hand-in") as bar,
     ):
+        for task in done:
+            yield task
+            bar.update()
         for task, graded in results:
             store.save(task, graded)
             failed += was_refused(graded)
             bar.set_postfix_str(f"{failed} without grades" if failed else "", refresh=False)
+            yield task
             bar.update()
 
 
@@ -166,6 +177,8 @@ def _in_parallel(
     waiting = list(reversed(tasks))
     running: list[tuple[Task, Grading]] = []
     with Lane(assignment_named(tasks[0].slug).number, tasks[0].limits, hidden) as lane:
+        lane.warm_up()
+        prepare(tasks[0].slug)
         try:
             while waiting or running:
                 while waiting and len(running) < workers:

@@ -17,6 +17,7 @@ import torch
 from autograder.asking import Paper, ask, expected, paper_of, problem_of
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Oracle, Probe
+from autograder.plain_words import meaning_of
 from autograder.recognising import recognise
 from autograder.stand_in import StandIn
 from autograder.target import Failure, Reply, Target, Value
@@ -191,4 +192,4 @@ def describe_failure(name: str, failure: Failure) -> str:
     if failure.kind in ("Timeout", "Unreadable"):
         return f"{name} gave {'no answer' if failure.kind == 'Timeout' else 'nothing to compare'}: {failure.message}."
     where = f' (at "{failure.line}")' if failure.line else ""
-    return f"{name} raised {failure.kind}: {failure.message}{where}."
+    return f"{name} raised {failure.kind}: {failure.message}{where}.{meaning_of(failure.message)}"

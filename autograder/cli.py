@@ -252,7 +252,7 @@ def _grade(args: argparse.Namespace) -> int:
     need_nbgrader()
     from autograder.batch import default_workers, on_this_machine
     from autograder.cluster import on_dask
-    from autograder.nbgrader_plugins import grade_assignment
+    from autograder.whole_class import grade_assignment
 
     hidden = (args.course.resolve(),)
     workers = default_workers() if args.workers is None else args.workers

@@ -17,6 +17,10 @@ RELATIVE_TOLERANCE = 1e-4  # float32 sums of a few thousand terms stay well insi
 ABSOLUTE_TOLERANCE = 1e-4
 # How far an estimate may be off where checks compare random results: a normal tail leaves 8e-11 beyond
 STANDARD_ERRORS = 6.5
+# what a check says where noise does not come from the generator that is passed in
+GENERATOR_IGNORED = (
+    "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+)
 ORDINALS = ("first", "second", "third", "fourth")
 
 

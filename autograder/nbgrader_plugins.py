@@ -8,7 +8,6 @@ each hand-in (:mod:`autograder.intake`) in a folder of its own and reads it from
 from __future__ import annotations
 
 import glob
-import logging
 import os
 import re
 import sys
@@ -26,7 +25,6 @@ from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde as StockAutograde
 from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, SaveAutoGrades
 from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
@@ -34,16 +32,15 @@ from traitlets import Instance
 from traitlets.config import Config
 
 from autograder import formgrader, station
-from autograder.batch import Executor, Store, Task, grade_all
+from autograder.batch import Store, Task
 from autograder.gradebook import require_gradebook
 from autograder.grading import fill_in_reason
 from autograder.intake import Intake, hand_in_time, record_of, take_in
-from autograder.release import course_config
 from autograder.wall import Limits, require_wall
 from vae_ref.errors import CourseError
 
 LEARNER = r"[\w .@+-]+"
-UNWRITTEN = 'raise NotImplementedError("write this, then run the check below")'
+UNWRITTEN = 'raise NotImplementedError("yours to write")'
 
 
 def configure(config: Config, limits: Limits | None = None) -> None:
@@ -166,53 +163,6 @@ def _add_note(intake: Intake, note: str) -> None:
         intake.notebook.metadata["autograder"]["notes"].append(note)
 
 
-class BatchAutograde(Autograde):
-    """The same for many hand-ins: first all are graded, several at a time, then all go into the gradebook.
-
-    What is in the gradebook already is left as it is unless the hand-in or the grader has changed.
-    """
-
-    executor: Executor
-    unchanged = 0
-    assignments: dict[str, list[str]]  # folder of each hand-in → its notebooks
-
-    def _require_wall(self) -> None:
-        pass  # the machines that grade need one, and say so; this one may be none of them
-
-    def convert_notebooks(self) -> None:
-        store = Store(Path(self.coursedir.root), self.coursedir.assignment_id)
-        tasks = {folder: self._tasks(notebooks) for folder, notebooks in self.assignments.items()}
-        self.assignments = {
-            folder: self.assignments[folder] for folder in tasks if self._changed(store, tasks[folder])
-        }
-        self.unchanged = len(tasks) - len(self.assignments)
-        self.force = True  # those that are left replace what was there
-        wanted = [task for folder in self.assignments for task in tasks[folder]]
-        grade_all(wanted, store, self.executor)
-        Judge.store = store
-        try:
-            with tqdm(total=len(wanted), desc="gradebook", unit="hand-in") as self._bar:
-                super().convert_notebooks()
-        finally:
-            Judge.store = None
-
-    def convert_single_notebook(self, notebook_filename: str) -> None:
-        super().convert_single_notebook(notebook_filename)
-        self._bar.update()
-
-    def _tasks(self, notebooks: list[str]) -> list[Task]:
-        tasks, limits = [], Judge(config=self.config).limits
-        for name in notebooks:
-            about = self.init_single_notebook_resources(name)["nbgrader"]
-            text = Path(name).read_text(encoding="utf-8")
-            tasks.append(Task(about["assignment"], about["student"], text, limits))
-        return tasks
-
-    def _changed(self, store: Store, tasks: list[Task]) -> bool:
-        there = Path(self._format_dest(tasks[0].slug, tasks[0].student)).is_dir()
-        return not there or any(not store.has(task) for task in tasks)
-
-
 class Judge(NbGraderPreprocessor):
     """Takes over what the learner's cells gave behind the wall, and what the checks outside of it said."""
 
@@ -258,31 +208,3 @@ class RecordReasons(NbGraderPreprocessor):
                     comment.auto_comment = escape(said, quote=False)  # the feedback page shows it as Markdown
                 gradebook.db.commit()
         return nb, resources
-
-
-def grade_assignment(course: Path, slug: str, executor: Executor) -> str:
-    """Grade all hand-ins of an assignment that are new or have changed.
-
-    Args:
-        course: an nbgrader course.
-        slug: name of the assignment.
-        executor: grades them; nobody behind its wall needs to see the course's folder.
-
-    Returns:
-        One line on what was done.
-
-    Raises:
-        CourseError: there is no course, no release, no hand-in or no wall, or the gradebook cannot be used.
-    """
-    course = course.resolve()
-    config = course_config(course)
-    app = BatchAutograde(
-        coursedir=CourseDirectory(config=config, root=str(course), assignment_id=slug), config=config
-    )
-    app.create_student, app.executor = True, executor
-    app.log.setLevel(logging.ERROR)
-    try:
-        app.start()
-    except NbGraderException as error:
-        raise CourseError(str(error)) from None
-    return f"{len(app.assignments)} graded, {app.unchanged} unchanged; next: autograder grades {slug}"

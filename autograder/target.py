@@ -16,6 +16,8 @@ import torch
 from autograder.stand_in import StandIn
 from autograder.wire import Handle, Seed, Tree
 
+OURS = ("props", "handling", "toys", "players")  # modules of things that checks hand out
+
 
 @dataclass(frozen=True)
 class Value:
@@ -55,7 +57,7 @@ class Call:
 
 
 class Target(Protocol):
-    """Something that answers calls by name: of learners' functions, of ``props``, of what earlier calls kept."""
+    """Something that answers calls by name: of learners' functions, of our own modules, of what earlier calls kept."""
 
     def call(self, name: str, call: Call) -> Reply:
         """The reply of ``name``; never raises because of what the learner's code does."""
@@ -77,8 +79,8 @@ def answer(name: str, call: Call, namespace: Mapping[str, Any], kept: dict[str, 
     """Call what ``name`` stands for and catch whatever it raises. Runs beside the learner's code, never trusted.
 
     Args:
-        name: of a function in ``namespace``, of something in ``kept`` or of a function of ``props``, or, after a
-            dot, of a method of such a thing.
+        name: of a function in ``namespace``, of something in ``kept`` or in one of our modules, or, after a dot, of a
+            method of such a thing.
         call: how.
         namespace: the learner's functions and classes.
         kept: what earlier calls left; what this one leaves is added.
@@ -93,7 +95,7 @@ def _usual_dtype(name: str) -> Iterator[None]:
     """What we hand out is float32 and the same numbers, whatever type a learner has made the usual one."""
     before = torch.get_default_dtype()
     try:
-        if name.partition(".")[0] in ("props", "toys"):
+        if name.partition(".")[0] in OURS:
             torch.set_default_dtype(torch.float32)
         yield
     finally:
@@ -135,7 +137,7 @@ def _find(name: str, namespace: Mapping[str, Any], kept: Mapping[str, Any]) -> A
         LookupError: there is no such thing, or it cannot be called.
     """
     head, *path = name.split(".")
-    found = _ours(head) if head in ("props", "toys") else kept.get(head, namespace.get(head))
+    found = _ours(head) if head in OURS else kept.get(head, namespace.get(head))
     for attribute in path:
         found = getattr(found, attribute, None)
     if found is not None and not callable(found):

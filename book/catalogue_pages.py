@@ -34,8 +34,8 @@ NAMES = {
 }
 # modules of the autograder that decide about what is found, besides the checks
 JUDGING = (
-    "asking", "assignments", "checking", "comparing", "definitions", "props", "recognising", "target", "toys",
-    "validate", "wire",
+    "asking", "assignments", "checking", "comparing", "definitions", "handling", "players", "props", "recognising",
+    "stand_in", "target", "toys", "validate", "wire",
 )  # fmt: skip
 
 

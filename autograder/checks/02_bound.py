@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 from torch.distributions import kl_divergence as exact_kl
 
-from autograder.comparing import STANDARD_ERRORS
+from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS
 from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.stand_in import StandIn
 from autograder.target import Call
@@ -159,7 +159,7 @@ def _noise_is_fresh(results: list[Any], _: list[Probe]) -> str:
         return "Asked for few samples, kl_monte_carlo returned something else than one number for each image."
     same, again, other, free, free_again, many = (r.double() for r in results)
     if not torch.equal(same, again):
-        return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+        return GENERATOR_IGNORED
     if torch.equal(same, other) or torch.equal(free, free_again):
         return "Two calls with different noise agree: draw new noise in each call."
     if same.unique().numel() < 6:

@@ -18,7 +18,7 @@ from torch.distributions import Normal
 from autograder import props
 from autograder.checks.sampling.draw_exponential import DRAW_EXPONENTIAL
 from autograder.checks.sampling.questions import GRADIENT_AFTER_DETACH, VARIANCE_RATIO
-from autograder.comparing import STANDARD_ERRORS, difference, kind
+from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS, difference, kind
 from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.stand_in import NOISE_OF_STAND_IN, Gives, StandIn
 from autograder.target import Call
@@ -129,7 +129,7 @@ def _draws_noise(g: Generator) -> list[Probe]:
 def _noise_is_fresh(results: list[Any], _: list[Probe]) -> str:
     same, again, other, free, free_again = (z.double() for z in results)
     if not torch.equal(same, again):
-        return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+        return GENERATOR_IGNORED
     if torch.equal(same, other) or torch.equal(free, free_again):
         return "Two calls with different noise agree: draw new noise in each call."
     return ""
@@ -138,17 +138,17 @@ def _noise_is_fresh(results: list[Any], _: list[Probe]) -> str:
 def _draws_gradient(g: Generator) -> list[Probe]:
     mu, logvar = torch.randn(4, 3, generator=g), torch.rand(4, 3, generator=g) + 0.3
     noise, cotangent = {"generator": _seed(g)}, torch.rand(4, 3, generator=g) + 0.5
-    return [
-        Probe(Call((mu, logvar), noise), "its result"),
-        Probe(Call((mu, logvar), noise, (0, 1), cotangent), "its result differentiated"),
-    ]
+    value = Probe(Call((mu, logvar), noise), "its result")
+    return [value, value, Probe(Call((mu, logvar), noise, (0, 1), cotangent), "its result differentiated")]
 
 
 def _gradient_holds(results: list[Any], probes: list[Probe]) -> str:
-    z, gradients = results
+    z, again, gradients = results
+    if not torch.equal(z, again):
+        return GENERATOR_IGNORED
     if not isinstance(gradients, list) or len(gradients) != 2:
         return "reparameterize gave no gradients."
-    mu, cotangent = probes[1].call.args[0], probes[1].call.cotangent
+    mu, cotangent = probes[2].call.args[0], probes[2].call.cotangent
     assert cotangent is not None  # as it was drawn
     # z = μ + σε, so dz/dμ = 1 and dz/dlogvar = ½ σε = ½ (z − μ)
     wanted = {"mu": cotangent, "logvar": 0.5 * cotangent * (z - mu)}
@@ -330,7 +330,7 @@ def _edges_of_estimates_hold(results: list[Any], probes: list[Probe]) -> str:
     if problem:
         return f"With few samples: {problem[0].lower()}{problem[1:]}"
     if not torch.equal(results[0], results[1]):
-        return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+        return GENERATOR_IGNORED
     if torch.equal(results[0], results[2]) or torch.equal(results[0], results[5]):
         return "Two calls with different noise agree: draw new noise in each call."
     return ""
@@ -401,8 +401,8 @@ REPARAMETERIZE = Check(
         _m("z-noise-times-mu", "reparameterization-trick", "mu is multiplied with the noise instead of added.",
            lambda mu, logvar, generator=None: mu * (0.5 * logvar).exp() * _eps(mu, generator)),
         _m("z-no-grad", "gradient-through-a-sample",
-           "the code is drawn under no_grad or with .sample(), or detached: the encoder would learn nothing from "
-           "the pictures.",
+           "the code is drawn in a way that no gradient passes (no_grad, detach, .sample() or torch.normal): the "
+           "encoder would learn nothing from the pictures.",
            _no_gradient),
         _m("z-detached-std", "gradient-through-a-sample", "σ is detached, so that nothing tells it to shrink.",
            lambda mu, logvar, generator=None: mu + (0.5 * logvar).exp().detach() * _eps(mu, generator)),
@@ -538,6 +538,12 @@ PATHWISE = Check(
         _m("pathwise-divided-by-std", "pathwise-estimator", "the gradient is divided by σ; dz/dmu is 1.",
            lambda f, mu, logvar, num_samples, generator=None:
            sampling.pathwise_gradient(f, mu, logvar, num_samples, generator) / (0.5 * logvar).exp()),
+        _m("pathwise-times-std", "pathwise-estimator",
+           "the gradient is multiplied by σ; that belongs to the derivative with respect to σ, while dz/dmu is 1.",
+           lambda f, mu, logvar, num_samples, generator=None:
+           sampling.pathwise_gradient(f, mu, logvar, num_samples, generator) * (0.5 * logvar).exp()),
+        _m("pathwise-returns-values", "pathwise-estimator", "those are values of f; its derivatives are asked for.",
+           lambda f, mu, logvar, num_samples, generator=None: f(_drawn(mu, logvar, num_samples, generator))),
         _m("pathwise-ignores-generator", "pathwise-estimator", "the generator that is passed in is not used.",
            lambda f, mu, logvar, num_samples, generator=None:
            sampling.pathwise_gradient(f, mu, logvar, num_samples)),
@@ -571,6 +577,8 @@ SCORE = Check(
            _score_like(lambda values, z, mu, logvar: values * (z - mu))),
         _m("score-divided-by-std", "score-function-estimator", "the score is divided by σ instead of σ².",
            _score_like(lambda values, z, mu, logvar: values * (z - mu) / (0.5 * logvar).exp())),
+        _m("score-times-variance", "score-function-estimator", "the score is multiplied by σ² instead of divided.",
+           _score_like(lambda values, z, mu, logvar: values * (z - mu) * logvar.exp())),
         _m("score-divided-by-logvar", "std-is-half-logvar", "the score is divided by logvar instead of exp(logvar).",
            _score_like(lambda values, z, mu, logvar: values * (z - mu) / logvar)),
         _m("score-sign", "score-function-estimator", "the sign is turned: the score is (z − mu) / σ².",

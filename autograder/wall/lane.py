@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -46,6 +47,12 @@ class Lane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def warm_up(self) -> None:
+        """Let the warm process begin to import while the caller does something else."""
+        if self._warm is None and not self.slow:
+            with contextlib.suppress(WallError):  # who takes a kernel is told
+                self._warm = Warm(self._chapter, self._hidden)
 
     def take(self) -> Place:
         """A kernel of which its user must take care: it is to be ended, and its folder to be removed.

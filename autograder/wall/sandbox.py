@@ -191,7 +191,8 @@ def _cover(path: Path) -> list[str]:
 
 def modules_inside(chapter: int) -> list[str]:
     """Files of this package that learners' code of a chapter may see: what checks hand out, and what carries it."""
-    return ["wire.py", "props.py", "stand_in.py", "target.py"] + ["toys.py"] * (chapter >= FIRST_CHAPTER)
+    models = ["toys.py", "players.py"] if chapter >= FIRST_CHAPTER else []
+    return ["wire.py", "props.py", "handling.py", "stand_in.py", "target.py", *models]
 
 
 def _course_files(chapter: int) -> list[str]:

@@ -81,6 +81,8 @@ class NoLane:
 
     def __exit__(self, *_: object) -> None: ...
 
+    def warm_up(self) -> None: ...
+
     def take(self) -> None: ...
 
 
@@ -95,7 +97,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
 def test_all_are_graded_at_most_so_many_at_a_time_and_each_gets_its_own(stub, tmp_path: Path) -> None:
     stub.seconds = {"a": 0.3}
     tasks, store = [task(name) for name in "abcde"], Store(tmp_path, SLUG)
-    grade_all(tasks, store, on_this_machine(2))
+    list(grade_all(tasks, store, on_this_machine(2)))
     assert sorted(stub.started) == list("abcde") and stub.most == 2 and not stub.running
     assert [store.load(one).cells[0].outputs[0].text for one in tasks] == list("abcde")
 
@@ -104,9 +106,9 @@ def test_what_is_graded_is_left_alone_until_it_or_the_grader_changes(
     stub, tmp_path: Path, monkeypatch
 ) -> None:
     store = Store(tmp_path, SLUG)
-    grade_all([task("a"), task("b")], store, on_this_machine(2))
+    list(grade_all([task("a"), task("b")], store, on_this_machine(2)))
     stub.started.clear()
-    grade_all([task("a"), task("b", "x = 2"), task("c")], store, on_this_machine(2))
+    list(grade_all([task("a"), task("b", "x = 2"), task("c")], store, on_this_machine(2)))
     assert sorted(stub.started) == ["b", "c"]
     assert len(list((tmp_path / batch.FOLDER / SLUG).iterdir())) == 3  # b's older one has gone
     notebook = task("a").notebook
@@ -143,7 +145,7 @@ def test_a_stopped_batch_keeps_what_it_has_and_leaves_nobody_running(
     monkeypatch.setattr(Store, "save", save_and_stop)
     tasks = [task(name) for name in "abcd"]
     with pytest.raises(KeyboardInterrupt):
-        grade_all(tasks, store, on_this_machine(2))
+        list(grade_all(tasks, store, on_this_machine(2)))
     assert not stub.running
     assert [store.load(one) is not None for one in tasks] == [True, True, False, False]
 
@@ -151,9 +153,18 @@ def test_a_stopped_batch_keeps_what_it_has_and_leaves_nobody_running(
 def test_where_nothing_can_be_graded_the_batch_ends_with_the_reason(stub, tmp_path: Path) -> None:
     stub.seconds = {"slow": 60}
     with pytest.raises(CourseError, match="no wall here"):
-        grade_all(
-            [task("slow"), task("nobody can be graded"), task("c")], Store(tmp_path, SLUG), on_this_machine(2)
-        )
+        tasks = [task("slow"), task("nobody can be graded"), task("c")]
+        list(grade_all(tasks, Store(tmp_path, SLUG), on_this_machine(2)))
+    assert not stub.running
+
+
+def test_each_is_kept_before_the_next_is_waited_for(stub, tmp_path: Path) -> None:
+    stub.seconds = {"b": 60}
+    store = Store(tmp_path, SLUG)
+    graded = grade_all([task("a"), task("b")], store, on_this_machine(1))
+    first = next(graded)
+    assert first.student == "a" and store.has(first)
+    graded.close()
     assert not stub.running
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autograder import props
+from autograder import handling
 from autograder.checks import checks_of
 from autograder.checks.clinic.sampler_spread import CLOSE, NUM_DRAWS
 from autograder.toys import Patient
@@ -51,10 +51,10 @@ def test_every_patient_of_the_ward_is_among_the_unknown_ones() -> None:
 def test_a_transplant_replaces_one_method_and_draws_are_followed() -> None:
     model = Patient(3, 8, 1, cut="sample")
     mu, logvar = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
-    ill = props.draw_from(model, mu, logvar, 5)
+    ill = handling.draw_from(model, mu, logvar, 5)
     assert not ill["to_mu"].any() and not ill["to_logvar"].any()
-    props.transplant(model, clinic.Donor(), "draw")
-    well = props.draw_from(model, mu, logvar, 5)
+    handling.transplant(model, clinic.Donor(), "draw")
+    well = handling.draw_from(model, mu, logvar, 5)
     assert torch.equal(well["to_mu"], torch.ones_like(mu))
     torch.testing.assert_close(well["to_logvar"], 0.5 * (well["z"] - mu).detach())
     torch.testing.assert_close(well["z"].detach(), ill["z"])

@@ -155,7 +155,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     killer = threading.Thread(target=kill_while_it_grades)
     killer.start()
     store = Store(tmp_path, SLUG)
-    grade_all(tasks, store, on_dask(machines.address))
+    list(grade_all(tasks, store, on_dask(machines.address)))
     killer.join()
     assert len(seen) >= 3  # a station, a judge and a sandbox
     assert sorted(saved) == list("abcd")
@@ -165,7 +165,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     }
     wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in seen), 15)
     assert not [folder for p in seen for folder in FOLDERS.glob(f"wall-{p.pid}-*")]
-    grade_all(tasks, store, on_dask(machines.address))
+    list(grade_all(tasks, store, on_dask(machines.address)))
     assert len(saved) == 4
 
 
@@ -178,11 +178,11 @@ def test_a_worker_with_another_grader_gets_no_work(
     with pytest.raises(
         CourseError, match=f"worker tcp://.*version {own}, the one that asks has another.*install"
     ):
-        grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address))
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
     # one that joins later is not asked before, but with each hand-in
     monkeypatch.setattr(cluster, "_require_same_grader", lambda client: None)
     with pytest.raises(CourseError, match=f"{socket.gethostname()} cannot grade: .*version {own}"):
-        grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address))
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
     assert not saved
 
 
@@ -202,7 +202,7 @@ def test_a_worker_without_a_wall_gets_no_work(machines: Machines, tmp_path: Path
     with pytest.raises(
         CourseError, match=r"worker tcp://.* cannot grade: bubblewrap \(bwrap\) is not installed"
     ):
-        grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address))
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
     assert not saved
 
 
@@ -216,7 +216,7 @@ def test_a_stopped_batch_goes_on_where_it_was(machines: Machines, tmp_path: Path
     results.close()  # as grade_all does at ctrl-C
     with Client(machines.address, set_as_default=False) as client:
         wait_until(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)), 60)
-    grade_all(tasks, store, executor)
+    list(grade_all(tasks, store, executor))
     assert sorted(saved) == list("abc")
 
 
@@ -233,7 +233,7 @@ def test_a_scheduler_that_dies_is_said_at_once_and_what_is_graded_is_kept(
     killer = threading.Thread(target=kill_scheduler)
     killer.start()
     with pytest.raises(CourseError, match="connection to the scheduler was lost: what was graded is kept"):
-        grade_all(tasks, Store(tmp_path, SLUG), on_dask(machines.address))
+        list(grade_all(tasks, Store(tmp_path, SLUG), on_dask(machines.address)))
     killer.join()
     assert len(saved) == 1
 
@@ -253,7 +253,7 @@ def test_a_scheduler_that_does_not_answer_is_one_line_within_seconds(
         )
         started = time.monotonic()
         with pytest.raises(CourseError, match=r"no Dask scheduler answers at .*dask scheduler") as error:
-            grade_all([task("a")], Store(tmp_path, SLUG), on_dask(address))
+            list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(address)))
         assert time.monotonic() - started < 10
         assert repr(address) in str(error.value) and "\n" not in str(error.value)
 

@@ -59,42 +59,42 @@ class VAE(nn.Module):
 # each says of the wrong answer above what a right one would say
 FORGERIES = {
     "a report that every weight is reached": (4, "Encoder", ENCODER, """
-import autograder.props as props
+import autograder.handling as handling
 import torch
-props.reached = lambda net, x, position=None: (["mu.weight", "features.1.weight"], [])
-honest = props.slopes
+handling.reached = lambda net, x, position=None: (["mu.weight", "features.1.weight"], [])
+honest = handling.slopes
 def slopes(net, *rest, **more):
     told = honest(net, *rest, **more)
     told["slopes"] = torch.where(told["slopes"] == 0, 1e-3, told["slopes"])
     return told
-props.slopes = slopes
+handling.slopes = slopes
 """),
     "tiny slopes, which no tolerance should hide": (4, "Encoder", ENCODER, """
-import autograder.props as props
+import autograder.handling as handling
 import torch
-honest = props.slopes
+honest = handling.slopes
 def slopes(net, *rest, **more):
     told = honest(net, *rest, **more)
     told["slopes"] = torch.where(told["slopes"] == 0, 1e-12, told["slopes"])
     return told
-props.slopes = slopes
+handling.slopes = slopes
 """),
     "a report without names": (4, "Encoder", ENCODER, """
-import autograder.props as props
+import autograder.handling as handling
 import torch
-props.slopes = lambda *rest, **more: {"names": [], "slopes": torch.zeros(0, 3)}
+handling.slopes = lambda *rest, **more: {"names": [], "slopes": torch.zeros(0, 3)}
 """),
     "weights that do not move": (4, "Encoder", ENCODER, """
-import autograder.props as props
+import autograder.handling as handling
 import torch
-props.move = lambda *rest: None
-props.slopes = lambda *rest, **more: {"names": ["mu.weight"], "slopes": torch.zeros(1, 3)}
+handling.move = lambda *rest: None
+handling.slopes = lambda *rest, **more: {"names": ["mu.weight"], "slopes": torch.zeros(1, 3)}
 """),
     "a ruler that is too long": (4, "VAE", VAE, """
-import autograder.props as props
+import autograder.handling as handling
 import math
-honest = props.near
-props.near = lambda model, x, offsets: honest(model, x, offsets * math.exp(-1.2))
+honest = handling.near
+handling.near = lambda model, x, offsets: honest(model, x, offsets * math.exp(-1.2))
 """),
     "a report that the model is as it was": (5, "evaluate", EVALUATE, """
 import autograder.toys as toys

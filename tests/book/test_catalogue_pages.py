@@ -24,6 +24,7 @@ for assignment in ASSIGNMENTS:
 print(*(name for name in sys.modules if name.startswith("autograder.")))
 """
 SHOWING = {
+    "plain_words",
     "addresses",
     "checks",
     "hints",

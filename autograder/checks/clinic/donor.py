@@ -33,7 +33,7 @@ def _after_surgery(probe: Probe, organ: str, call: Call, name: str = "") -> Prob
     """Take the patient of a probe, replace an organ, and ask for something of it."""
     surgery = (
         Step("Donor", Call(keep="donor")),
-        Step("props.transplant", Call((Handle("model"), Handle("donor"), organ), keep="model")),
+        Step("handling.transplant", Call((Handle("model"), Handle("donor"), organ), keep="model")),
     )
     return replace(probe, call=call, on=name or f"model.{organ}", before=(*probe.before, *surgery))
 
@@ -67,7 +67,7 @@ def _draw(g: Generator) -> list[Probe]:
             g, "evaluation" if evaluation else "training", 2, LATENT_DIM, evaluation, cut="sample"
         )
         call = Call((Handle("model"), mu, logvar, seed))
-        probes.append(_after_surgery(ill, "draw", call, "props.draw_from"))
+        probes.append(_after_surgery(ill, "draw", call, "handling.draw_from"))
     returned = examination(g, "what draw returns", 2, 3, cut="sample", literal=True)
     call = Call((images(g, 4),), {"generator": Seed(shared.number(g))})
     return [

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from autograder import props
+from autograder import handling
 from autograder.comparing import kind
 from autograder.definitions import Probe, Step
 from autograder.target import Call
@@ -41,7 +41,7 @@ def settled(name: str, latent_dim: int, x: Tensor, g: Generator, gain: float = 1
         *made(name, latent_dim),
         Step("net.eval", Call(keep="net")),
         Step("net", Call((x,), keep="first")),
-        Step("props.shake", Call((Handle("net"), number(g), gain))),
+        Step("handling.shake", Call((Handle("net"), number(g), gain))),
     )
 
 
@@ -107,14 +107,14 @@ def moving_weights(
         Probe(
             Call((net, *asked, position, None if noise is None else noise.value)),
             "",
-            on="props.slopes",
+            on="handling.slopes",
             before=before if i == 0 else (),
         )
         for i, position in enumerate(positions)
     ]
     # what is moved by −1 is moved by nothing: only the noise starts anew, as it does in the other calls
     return told + [
-        Probe(call, "", on="net", before=(Step("props.move", Call((net, seed, number))),))
+        Probe(call, "", on="net", before=(Step("handling.move", Call((net, seed, number))),))
         for number in range(-1, NUM_MOVES)
     ]
 
@@ -162,7 +162,7 @@ def cut_problem(results: list[Any], probes: list[Probe], whats: tuple[str, ...])
     for i, what in enumerate(whats):
         position = probes[i].call.args[3]
         before = part(still, position)
-        views = props.views(tuple(before.shape), probes[0].call.args[2]).double()
+        views = handling.views(tuple(before.shape), probes[0].call.args[2]).double()
         for place, after in zip(order(len(results[i]["names"]), probes[0]), moved, strict=True):
             change = (views * (part(after, position) - before)).flatten(1).sum(1)
             told = results[i]["slopes"][place].double()

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from autograder.checks.networks import shared
-from autograder.comparing import STANDARD_ERRORS
+from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS
 from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle, Seed
@@ -53,13 +53,13 @@ def _vae_value(g: Generator) -> list[Probe]:
     x = shared.pictures(g, 1)
     aimed = (
         *shared.settled("VAE", 1, x, g),
-        Step("props.steer", Call((Handle("net"), x, torch.tensor([AIM])))),
+        Step("handling.steer", Call((Handle("net"), x, torch.tensor([AIM])))),
     )
     draws = Call((x.expand(NUM_DRAWS, -1, -1, -1),), {"generator": Seed(shared.number(g))})
     return [
         *shapes,
         Probe(draws, "1", on="net", before=aimed, after=(Step("net.encode", Call((x,))),)),
-        Probe(Call((Handle("net"), x, _offsets())), "", on="props.near"),
+        Probe(Call((Handle("net"), x, _offsets())), "", on="handling.near"),
         Probe(Call((torch.tensor([[AIM[0] + offset] for offset in BESIDE]),)), "", on="net.decode"),
     ]
 
@@ -215,7 +215,7 @@ def _vae_noise_holds(results: list[Any], _: list[Probe]) -> str:
     if torch.equal(same, other) or torch.equal(free, free_again) or torch.equal(training, training_other):
         return "Two calls with different noise agree: draw new noise in each call."
     if not shared.same(same, again):
-        return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+        return GENERATOR_IGNORED
     return ""
 
 

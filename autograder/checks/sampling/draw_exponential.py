@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Exponential
 
-from autograder.comparing import difference, kind
+from autograder.comparing import GENERATOR_IGNORED, difference, kind
 from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from autograder.wire import Seed
@@ -107,7 +107,7 @@ def _noise(g: Generator) -> list[Probe]:
 def _noise_is_fresh(results: list[Any], _: list[Probe]) -> str:
     same, again, other, free, free_again = results
     if not torch.equal(same, again):
-        return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+        return GENERATOR_IGNORED
     if torch.equal(same, other) or torch.equal(free, free_again):
         return "Two calls with different noise agree: draw new noise in each call."
     return ""
@@ -196,6 +196,8 @@ DRAW_EXPONENTIAL = Check(
                rate.shape, generator=generator, dtype=rate.dtype))),
         _m("exponential-log-two", "inverse-cdf", "the logarithm is to base 2; the natural one is meant.",
            _like(lambda rate, u: -torch.log2(1 - u) / rate)),
+        _m("exponential-log-ten", "inverse-cdf", "the logarithm is to base 10; the natural one is meant.",
+           _like(lambda rate, u: -torch.log10(1 - u) / rate)),
         _m("exponential-shared-noise", "inverse-cdf", "one row of noise serves all rows.", _like(_right, _shared)),
         _m("exponential-detached", "gradient-through-a-sample",
            "the draw is made with .sample(), or under no_grad: no gradient reaches the rate.", _no_gradient),

@@ -17,7 +17,7 @@ from torch.distributions import kl_divergence as exact_kl
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from autograder import toys
+from autograder import players
 from autograder.checks.sharper.losses import losses
 from autograder.comparing import difference
 from autograder.definitions import Check, Misconception, Part, Probe, Step
@@ -119,8 +119,8 @@ def _players(g: Generator, latent_dim: int, gentle: bool = False, drawn: bool = 
     """Both networks and their optimizers; that of the model holds the encoder, too."""
     rate = _between(g, 0.0004, 0.0006) if gentle else _between(g, 0.01, 0.015)
     return (
-        Step("toys.Painter", Call((latent_dim, SIZE, _seed(g), drawn), keep="model")),
-        Step("toys.Judge", Call((_seed(g),), keep="discriminator")),
+        Step("players.Painter", Call((latent_dim, SIZE, _seed(g), drawn), keep="model")),
+        Step("players.Judge", Call((_seed(g),), keep="discriminator")),
         Step("props.sgd", Call((Handle("model"), rate), keep="model_optimizer")),
         Step(
             "props.sgd", Call((Handle("discriminator"), _between(g, 0.2, 0.4)), keep="discriminator_optimizer")
@@ -179,7 +179,7 @@ def _steps(g: Generator) -> list[Probe]:
 
 def _is_clear(probe: Probe) -> bool:
     """Whether no two features of a probe are so close that rounding decides on which side of the kink they are."""
-    painter, judge = (getattr(toys, step.name.split(".")[1])(*step.call.args) for step in probe.before[:2])
+    painter, judge = (getattr(players, step.name.split(".")[1])(*step.call.args) for step in probe.before[:2])
     x = probe.call.args[2]
     with torch.no_grad():
         pairs = zip(judge(x)[1], judge(painter.decode(painter.draw(x)[0]))[1], strict=True)
@@ -188,7 +188,7 @@ def _is_clear(probe: Probe) -> bool:
 
 def _who_moved(results: list[Any], probes: list[Probe]) -> str:
     for (_, model, judge), probe in list(zip(results, probes, strict=True))[:2]:
-        made = [getattr(toys, step.name.split(".")[1])(*step.call.args) for step in probe.before[:2]]
+        made = [getattr(players, step.name.split(".")[1])(*step.call.args) for step in probe.before[:2]]
         before, judge_before = ({k: v.detach() for k, v in net.weights().items()} for net in made)
         moved = {
             name.split(".")[0]

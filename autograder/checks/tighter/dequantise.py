@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.comparing import kind
+from autograder.comparing import GENERATOR_IGNORED, kind
 from autograder.definitions import Check, Misconception, Part, Probe
 from autograder.target import Call
 from autograder.wire import Seed
@@ -128,7 +128,7 @@ def _noise(g: Generator) -> list[Probe]:
 def _noise_is_fresh(results: list[Any], _: list[Probe]) -> str:
     same, again, other, free, free_again = results
     if not torch.equal(same, again):
-        return "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
+        return GENERATOR_IGNORED
     if torch.equal(same, other) or torch.equal(free, free_again):
         return "Two calls with different noise agree: draw new noise in each call."
     return ""

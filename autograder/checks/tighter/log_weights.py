@@ -15,7 +15,7 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 
 from autograder import toys
 from autograder.checks.tighter import shared
-from autograder.comparing import STANDARD_ERRORS, difference, kind
+from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS, difference, kind
 from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
 from autograder.wire import Handle, Seed
@@ -32,11 +32,6 @@ NUM_WEIGHTS = NUM_SAMPLES * NUM_COPIES  # for each image
 STEP = 5e-3  # of finite differences
 
 BERNSTEIN = math.log(2 / 1e-10)
-
-
-NOT_SEEDED = (
-    "Two calls with equally seeded generators differ: draw all noise from the generator you are given."
-)
 
 
 def _whole(g: Generator) -> int:
@@ -196,7 +191,7 @@ def _weights_gradient_holds(results: list[Any], probes: list[Probe]) -> str:
     if problem or not isinstance(gradient, list):
         return problem or "log_weights gave no gradients."
     if not torch.allclose(sides[0], sides[2], rtol=1e-6, atol=1e-5):
-        return NOT_SEEDED
+        return GENERATOR_IGNORED
     plus, minus = (probe.call.args[1].double() for probe in probes[1:3])
     cotangent = probes[0].call.cotangent
     assert cotangent is not None  # as it was drawn
@@ -227,7 +222,7 @@ def _weights_are_fresh(results: list[Any], probes: list[Probe]) -> str:
         return problem
     same, again, other, free, free_again = (w.double() for w in results[:5])
     if not torch.allclose(same, again, rtol=1e-6, atol=1e-6):
-        return NOT_SEEDED
+        return GENERATOR_IGNORED
     if torch.allclose(same, other) or torch.allclose(free, free_again):
         return "Two calls with different noise agree: draw new noise in each call."
     return ""

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-from autograder import props, toys
+from autograder import handling, toys
 from autograder.checks.training import shared
 from autograder.definitions import Check, Misconception, Part, Probe, Step
 from autograder.target import Call
@@ -36,7 +36,7 @@ def _model(g: Generator, latent_dim: int) -> tuple[Step, ...]:
 
 
 def _practise(x: Tensor, num_steps: int) -> Step:
-    return Step("props.practise", Call((MODEL, OPTIMIZER, x, num_steps)))
+    return Step("handling.practise", Call((MODEL, OPTIMIZER, x, num_steps)))
 
 
 def _seed(g: Generator) -> Step:
@@ -93,7 +93,7 @@ def _content(seed: int, latent_dim: int, num_steps: int, step: int) -> Any:
         torch.manual_seed(shared.number(g, 0, 2**30))
         model = toys.Tiny(latent_dim, shared.SIZE, shared.number(g, 0, 2**30))
         optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-        props.practise(model, optimizer, shared.images(g, 3), num_steps)
+        handling.practise(model, optimizer, shared.images(g, 3), num_steps)
         model.sigma.fill_(0.05 + 0.1 * float(torch.rand((), generator=g)))
         return {
             "model": {name: value.clone() for name, value in model.state_dict().items()},

@@ -58,7 +58,7 @@ def _left_behind(g: Generator) -> list[Probe]:
         before = (*shared.model(g, 3), *mode, *shared.loader(g, 4, 4))
         # What it says of its state finds the words. What a step makes of its weights decides: that depends on the mode,
         # on gradients left behind, and on whether it can learn.
-        step = Step("props.descend", Call((Handle("model"), shared.images(g, 3), 0.05)))
+        step = Step("handling.descend", Call((Handle("model"), shared.images(g, 3), 0.05)))
         return Probe(
             MEASURE, label, before=before, after=(shared.STATE, shared.WEIGHTS, step, shared.WEIGHTS)
         )

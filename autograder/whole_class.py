@@ -1,0 +1,121 @@
+"""Grade all hand-ins of an assignment: several at a time, and each into the gradebook as soon as it is graded."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbgrader.api
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import OperationalError
+
+from autograder.batch import Executor, Store, Task, grade_all
+from autograder.nbgrader_plugins import Autograde, Judge
+from autograder.release import course_config
+from vae_ref.errors import CourseError
+
+
+class BatchAutograde(Autograde):
+    """nbgrader's Autograde, with the gradebook written while the next hand-ins are graded.
+
+    What is in the gradebook already is left as it is unless the hand-in or the grader has changed.
+    """
+
+    executor: Executor
+    unchanged = 0
+    assignments: dict[str, list[str]]  # folder of each hand-in → its notebooks
+
+    def _require_wall(self) -> None:
+        pass  # the machines that grade need one, and say so; this one may be none of them
+
+    def convert_notebooks(self) -> None:
+        store = Store(Path(self.coursedir.root), self.coursedir.assignment_id)
+        tasks = {folder: self._tasks(notebooks) for folder, notebooks in self.assignments.items()}
+        changed = {
+            folder: self.assignments[folder] for folder in tasks if self._changed(store, tasks[folder])
+        }
+        self.unchanged = len(tasks) - len(changed)
+        self.force = True  # those that are left replace what was there
+        wanted = [task for folder in changed for task in tasks[folder]]
+        folders = {task.student: folder for folder in changed for task in tasks[folder]}
+        left = Counter(task.student for task in wanted)
+        failures: list[NbGraderException] = []
+        Judge.store = store
+        try:
+            with _one_engine(), contextlib.closing(grade_all(wanted, store, self.executor)) as graded:
+                for task in graded:
+                    left[task.student] -= 1
+                    if left[task.student] == 0:
+                        folder = folders[task.student]
+                        self.assignments = {folder: changed[folder]}
+                        failures += self._record()
+        finally:
+            Judge.store, self.assignments = None, changed
+        if failures:
+            raise failures[0]
+
+    def _record(self) -> list[NbGraderException]:
+        """Put the present hand-in into the gradebook; what went wrong with it must not stop the others."""
+        try:
+            super().convert_notebooks()
+        except NbGraderException as error:
+            if isinstance(error.__context__, OperationalError):
+                raise  # the gradebook is out of reach, for the others too
+            return [error]
+        return []
+
+    def _tasks(self, notebooks: list[str]) -> list[Task]:
+        tasks, limits = [], Judge(config=self.config).limits
+        for name in notebooks:
+            about = self.init_single_notebook_resources(name)["nbgrader"]
+            text = Path(name).read_text(encoding="utf-8")
+            tasks.append(Task(about["assignment"], about["student"], text, limits))
+        return tasks
+
+    def _changed(self, store: Store, tasks: list[Task]) -> bool:
+        there = Path(self._format_dest(tasks[0].slug, tasks[0].student)).is_dir()
+        return not there or any(not store.has(task) for task in tasks)
+
+
+@contextlib.contextmanager
+def _one_engine() -> Iterator[None]:
+    """nbgrader opens the gradebook a dozen times for each hand-in; with one engine its queries are compiled once."""
+    own = nbgrader.api.create_engine
+    nbgrader.api.create_engine = functools.cache(own)
+    try:
+        yield
+    finally:
+        nbgrader.api.create_engine = own
+
+
+def grade_assignment(course: Path, slug: str, executor: Executor) -> str:
+    """Grade all hand-ins of an assignment that are new or have changed.
+
+    Args:
+        course: an nbgrader course.
+        slug: name of the assignment.
+        executor: grades them; nobody behind its wall needs to see the course's folder.
+
+    Returns:
+        One line on what was done.
+
+    Raises:
+        CourseError: there is no course, no release, no hand-in or no wall, or the gradebook cannot be used.
+    """
+    course = course.resolve()
+    config = course_config(course)
+    app = BatchAutograde(
+        coursedir=CourseDirectory(config=config, root=str(course), assignment_id=slug), config=config
+    )
+    app.create_student, app.executor = True, executor
+    app.log.setLevel(logging.ERROR)
+    try:
+        app.start()
+    except NbGraderException as error:
+        raise CourseError(str(error)) from None
+    return f"{len(app.assignments)} graded, {app.unchanged} unchanged; next: autograder grades {slug}"

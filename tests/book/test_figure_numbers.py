@@ -1,0 +1,315 @@
+"""The numbers of the interactive figures agree with the reference, and recordings show what chapters say of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import quad
+from scipy.stats import chi2, norm
+from torch.distributions import Normal
+from torch.distributions import kl_divergence as torch_kl
+
+from vae_ref import bound, generation, latents, sampling
+from vae_ref.dogs import paper_dogs
+from vae_ref.weights import load_weights
+
+pytestmark = pytest.mark.slow
+
+BOOK = Path(__file__).parents[2] / "book"
+SCRIPTS = BOOK / "_static" / "figures"
+RECORDED = BOOK / "figures" / "recorded"
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # exact averages over N(0, 1) of smooth functions
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+
+
+def average(f: Callable[[np.ndarray], np.ndarray]) -> float:
+    """E f(ε) for standard normal ε."""
+    return float(WEIGHTS @ f(NODES))
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All scripts in one folder, as in the finished book."""
+    sys.path.insert(0, str(BOOK))
+    try:
+        from figures import make_figures
+    finally:
+        sys.path.remove(str(BOOK))
+    generated = tmp_path_factory.mktemp("generated")
+    make_figures(generated)
+    for script in SCRIPTS.glob("*.js"):
+        (generated / "static" / "figures" / script.name).write_bytes(script.read_bytes())
+    return generated / "static" / "figures"
+
+
+def open_scripts(browser: Any, folder: Path) -> Any:
+    """A page that has run all of a folder's scripts and shows nothing."""
+    first = ["figure.js", "tools.js"]
+    names = [*first, *sorted(path.name for path in folder.glob("*.js") if path.name not in first)]
+    tags = "".join(f'<script src="{name}"></script>' for name in names)
+    (folder / "all.html").write_text(f"<!doctype html><title>all</title>{tags}", encoding="utf-8")
+    page = browser.new_page()
+    page.goto((folder / "all.html").as_uri())
+    return page
+
+
+@pytest.fixture(scope="module")
+def numbers(browser: Any, scripts: Path) -> Iterator[Any]:
+    page = open_scripts(browser, scripts)
+    yield page
+    page.close()
+
+
+def ask(page: Any, expression: str, *values: Any) -> Any:
+    """The value of a function of the figures for some arguments; typed arrays come back as lists."""
+    return page.evaluate(
+        "([expression, values]) => { const found = eval('vaeFigures.' + expression)(...values);"
+        " return ArrayBuffer.isView(found) ? Array.from(found) : found; }",
+        [expression, list(values)],
+    )
+
+
+PLACES = [(0.0, 1.0), (-1.0, 1.5), (0.8, 0.57), (3.5, 0.1), (-2.2, 2.5)]  # mean and spread of q
+MODELS = {"straight": (1.2, 0.7, 1), "bent": (1.5, 0.5, 2)}  # x, σ, and the power of z that is decoded
+
+
+def exact_elbo(name: str, mu: float, s: float) -> float:
+    """The bound from the terms of vae_ref, averaged over q by quadrature."""
+    x, sigma, power = MODELS[name]
+    mean, logvar = (torch.tensor([[value]], dtype=torch.float64) for value in (mu, 2 * math.log(s)))
+
+    def log_likelihood(noise: np.ndarray) -> np.ndarray:
+        x_hat = torch.from_numpy((mu + s * noise) ** power)[:, None]
+        return bound.reconstruction_log_likelihood(torch.full_like(x_hat, x), x_hat, sigma).numpy()
+
+    return average(log_likelihood) - bound.kl_divergence(mean, logvar).item()
+
+
+def exact_evidence(name: str) -> float:
+    x, sigma, power = MODELS[name]
+    joint = quad(
+        lambda z: norm.pdf(x, z**power, sigma) * norm.pdf(z), -9, 9, points=[-1.2, 0, 1.2], epsabs=1e-13
+    )
+    return math.log(joint[0])
+
+
+def compare_bound(page: Any) -> None:
+    """All terms of the bound, beside vae_ref, torch and scipy."""
+    for name in MODELS:
+        evidence = exact_evidence(name)
+        assert ask(page, "bound.logEvidence", name) == pytest.approx(evidence, abs=1e-6)
+        for mu, s in PLACES:
+            elbo = exact_elbo(name, mu, s)
+            assert ask(page, "bound.elbo", name, mu, s) == pytest.approx(elbo, abs=1e-6)
+            assert ask(page, "bound.gap", name, mu, s) == pytest.approx(evidence - elbo, abs=1e-6)
+    x, sigma, _ = MODELS["straight"]  # its posterior is Gaussian, so torch knows the divergences
+    spread = 1 / math.sqrt(1 + 1 / sigma**2)
+    posterior = Normal(torch.tensor(spread**2 * x / sigma**2).double(), torch.tensor(spread).double())
+    prior = Normal(torch.tensor(0.0).double(), torch.tensor(1.0).double())
+    for mu, s in PLACES:
+        q = Normal(torch.tensor(mu).double(), torch.tensor(s).double())
+        assert ask(page, "bound.gap", "straight", mu, s) == pytest.approx(
+            torch_kl(q, posterior).item(), abs=1e-6
+        )
+        assert ask(page, "bound.klToPrior", mu, s) == pytest.approx(torch_kl(q, prior).item(), abs=1e-6)
+
+
+def test_the_bound_is_that_of_the_reference(numbers: Any) -> None:
+    compare_bound(numbers)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("2 * Math.log(s) - 1)", "2 * Math.log(s))"),
+        ("3 * s ** 4", "s ** 4"),
+        ("(x - mu) ** 2 + s * s", "(x - mu) ** 2"),
+    ],
+)
+def test_a_wrong_bound_is_noticed(browser: Any, tmp_path: Path, right: str, wrong: str) -> None:
+    for name in ("figure.js", "tools.js", "bound.js"):
+        text = (SCRIPTS / name).read_text(encoding="utf-8")
+        assert name != "bound.js" or right in text
+        (tmp_path / name).write_text(text.replace(right, wrong), encoding="utf-8")
+    page = open_scripts(browser, tmp_path)
+    with pytest.raises(AssertionError):
+        compare_bound(page)
+    page.close()
+
+
+def test_climbing_follows_the_slopes_of_the_bound(numbers: Any) -> None:
+    h = 1e-5
+    for name in ("straight", "bent"):
+        for mu, s in PLACES:
+            elbo = lambda m, r, name=name: ask(numbers, "bound.elbo", name, m, r)  # noqa: E731
+            to_mu = (elbo(mu + h, s) - elbo(mu - h, s)) / (2 * h)
+            to_log_s = (elbo(mu, s * math.exp(h)) - elbo(mu, s * math.exp(-h))) / (2 * h)
+            assert ask(numbers, "bound.slopes", name, mu, s) == pytest.approx(
+                [to_mu, to_log_s], rel=1e-5, abs=1e-5
+            )
+
+
+def test_the_path_has_the_slopes_of_autograd(numbers: Any) -> None:
+    noise = torch.randn(50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for mu, s in ((-0.5, 0.6), (1.7, 1.4)):
+        m, r = (torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in (mu, s))
+        value = torch.sin(1.3 * (m + r * noise)).mean()
+        expected = [value.item(), *(g.item() for g in torch.autograd.grad(value, (m, r)))]
+        assert ask(numbers, "path.estimates", mu, s, noise.tolist()) == pytest.approx(expected, abs=1e-9)
+        mean = lambda m, r: average(lambda eps: np.sin(1.3 * (m + r * eps)))  # noqa: E731
+        h = 1e-5
+        exact = [
+            mean(mu, s),
+            (mean(mu + h, s) - mean(mu - h, s)) / (2 * h),
+            (mean(mu, s + h) - mean(mu, s - h)) / (2 * h),
+        ]
+        assert ask(numbers, "path.exact", mu, s) == pytest.approx(exact, abs=1e-8)
+
+
+@pytest.mark.parametrize(("offset", "s"), [(4.0, 0.5), (-20.0, 0.05), (0.0, 2.0)])
+def test_the_two_variances_are_exact(numbers: Any, offset: float, s: float) -> None:
+    best = ask(numbers, "noise.bestBaseline", offset, s)
+    for baseline in (0.0, best):
+        value = lambda eps, b=baseline: offset + (1 + s * eps) ** 2 - b  # noqa: E731
+        score = average(lambda eps, f=value: (f(eps) * eps / s) ** 2) - 4
+        known = ask(numbers, "noise.exact", offset, s, baseline)
+        assert known["slope"] == 2
+        assert known["score"] == pytest.approx(score, rel=1e-9)
+        assert known["pathwise"] == pytest.approx(average(lambda eps: (2 * (1 + s * eps)) ** 2) - 4, rel=1e-9)
+    assert ask(numbers, "noise.exact", offset, s, best + 0.1)["score"] > known["score"]
+    assert ask(numbers, "noise.exact", offset, s, best - 0.1)["score"] > known["score"]
+
+
+def test_estimates_scatter_as_those_of_the_reference(numbers: Any) -> None:
+    """Variances of 200,000 estimates; their standard errors are below 1 %, and 5 of them are allowed."""
+    drawn = numbers.evaluate(
+        "() => { const found = vaeFigures.noise.estimates(4, 0.5, 0, 1, 200000, vaeFigures.tools.random(3));"
+        " return [found.pathwise, found.score].map(vaeFigures.noise.moments); }"
+    )
+    mu, logvar = torch.tensor([1.0]), torch.tensor([2 * math.log(0.5)])
+    generator = torch.Generator().manual_seed(0)
+    known = ask(numbers, "noise.exact", 4, 0.5)
+    kinds = (sampling.pathwise_gradient, sampling.score_function_gradient)
+    for (mean, spread), estimate, name in zip(drawn, kinds, ("pathwise", "score"), strict=True):
+        theirs = estimate(lambda z: 4 + z[:, 0].square(), mu, logvar, 200_000, generator)
+        for found in (spread**2, theirs.var().item()):
+            assert found == pytest.approx(known[name], rel=0.05)
+        assert abs(mean - 2) < 5 * spread / math.sqrt(200_000)
+
+
+@pytest.mark.parametrize("dims", [2, 16, 512])
+def test_ways_and_lengths_are_those_of_the_reference(numbers: Any, dims: int) -> None:
+    a, b = torch.randn(2, dims, dtype=torch.float64, generator=torch.Generator().manual_seed(dims))
+    for t in (0.0, 0.3, 0.5, 1.0):
+        for name in ("lerp", "slerp"):
+            expected = getattr(generation, name)(a, b, t).tolist()
+            assert ask(numbers, f"shell.{name}", a.tolist(), b.tolist(), t) == pytest.approx(
+                expected, abs=1e-9
+            )
+    assert ask(numbers, "shell.slerp", a.tolist(), (2 * a).tolist(), 0.5) == pytest.approx((1.5 * a).tolist())
+    for share in (0.3, 0.71, 1.0, 1.2):
+        length = share * math.sqrt(dims)
+        expected = chi2.logcdf(length**2, dims)
+        assert ask(numbers, "shell.logShorter", dims, length) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    for share in (0.025, 0.975):
+        assert ask(numbers, "shell.quantile", dims, share) ** 2 == pytest.approx(
+            chi2.ppf(share, dims), rel=1e-6
+        )
+
+
+@pytest.mark.parametrize("name", ["paper", "stanford"])
+def test_the_browser_decodes_what_torch_decodes(numbers: Any, name: str) -> None:
+    model, _ = load_weights(name)
+    codes = 1.5 * torch.randn(8, model.latent_dim, generator=torch.Generator().manual_seed(0))
+    pixels = [
+        ask(numbers, f"decoder.decode.bind(0, vaeFigures.decoder.open(vaeFigures.data.{name}))", z)
+        for z in codes.tolist()
+    ]
+    with torch.no_grad():
+        expected = model.decode(codes).permute(0, 2, 3, 1).flatten(1)
+    difference = (torch.tensor(pixels) - expected).abs().max().item()
+    print(f"{name}: largest difference in a pixel {difference:.1e}")
+    assert difference < 1e-4
+    assert len(json.dumps(pixels)) > 100_000 and expected.std() > 0.1  # pictures, not a constant
+
+
+def test_the_learned_prior_is_that_of_the_reference(numbers: Any) -> None:
+    model, _ = load_weights("paper")
+    prior = model.learned_prior
+    assert prior is not None
+    u = torch.randn(5, model.latent_dim, generator=torch.Generator().manual_seed(1))
+    bind = "bind(0, vaeFigures.decoder.open(vaeFigures.data.paper))"
+    with torch.no_grad():
+        for noise, code in zip(u.tolist(), prior(u), strict=True):
+            found = ask(numbers, f"decoder.fromNoise.{bind}", noise)
+            torch.testing.assert_close(torch.tensor(found), code, atol=1e-3, rtol=1e-4)
+            back = ask(numbers, f"decoder.toNoise.{bind}", code.tolist())
+            torch.testing.assert_close(torch.tensor(back), torch.tensor(noise), atol=1e-3, rtol=1e-3)
+
+
+def test_the_explorer_moves_along_principal_directions(numbers: Any) -> None:
+    model, _ = load_weights("paper")
+    with torch.no_grad():
+        mu = torch.cat(
+            [model.encode(part.float() / 255)[0] for part in paper_dogs(1200, seed=7)[0].split(300)]
+        )
+    components, _, projected = latents.principal_components(mu, 6)
+    data = numbers.evaluate(
+        "() => { const { mean, directions, spreads } = vaeFigures.data.paper; return { mean, directions, spreads }; }"
+    )
+    torch.testing.assert_close(torch.tensor(data["mean"]), mu.mean(0), atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.tensor(data["directions"]), components, atol=2e-3, rtol=0)
+    torch.testing.assert_close(torch.tensor(data["spreads"]), projected.std(0), atol=1e-3, rtol=0)
+    for k in (0, 3):
+        bind = "bind(0, vaeFigures.data.paper)"
+        place = ask(numbers, f"explorer.coordinate.{bind}", mu[5].tolist(), k)
+        assert place == pytest.approx(projected[5, k].item() / projected[:, k].std().item(), abs=1e-2)
+        moved = torch.tensor(ask(numbers, f"explorer.moveAlong.{bind}", mu[5].tolist(), k, 1.5))
+        expected = mu[5] + (1.5 * projected[:, k].std() - projected[5, k]) * components[k]
+        torch.testing.assert_close(moved, expected, atol=1e-2, rtol=0)
+
+
+def test_the_directions_for_photos_are_orthonormal(numbers: Any) -> None:
+    directions = torch.tensor(numbers.evaluate("vaeFigures.data.stanford.directions"))
+    torch.testing.assert_close(directions @ directions.T, torch.eye(len(directions)), atol=1e-3, rtol=0)
+
+
+# ---- recordings ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rate", "collapse"])
+def test_a_recording_says_where_it_comes_from(name: str) -> None:
+    origin = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["origin"]
+    assert origin["machine"] and origin["minutes"] > 0 and origin["steps"] > 0 and origin["seeds"]
+    assert (RECORDED / f"{name}.webp").stat().st_size < 300_000
+
+
+def test_more_beta_less_rate(numbers: Any) -> None:
+    """What the chapter says about the recorded models: one curve, and the best bound at β = 1."""
+    points = json.loads((RECORDED / "rate.json").read_text(encoding="utf-8"))["points"]
+    rates, distortions = ([point[name] for point in points] for name in ("rate", "distortion"))
+    assert len(points) >= 6 and rates == sorted(rates, reverse=True)
+    assert all(a < b for a, b in itertools.pairwise(distortions[2:]))
+    best = ask(numbers, "rate.best", points)
+    assert points[best]["beta"] == 1
+    for point in points:
+        assert point["bytes"] == pytest.approx(point["rate"] / (8 * math.log(2)), rel=0.01)
+
+
+def test_one_training_collapses_and_the_other_does_not(numbers: Any) -> None:
+    runs = json.loads((RECORDED / "collapse.json").read_text(encoding="utf-8"))["runs"]
+    ends = [ask(numbers, "collapse.summary", run["kl"][-1]) for run in runs]
+    assert ends[0]["speaking"] == 0 and ends[0]["total"] < 0.1
+    assert ends[1]["speaking"] == len(runs[1]["kl"][-1])
+    alive = [ask(numbers, "collapse.summary", kl)["speaking"] for kl in runs[0]["kl"]]
+    falls = alive[alive.index(max(alive)) :]
+    assert max(alive) >= 8 and len(set(falls)) >= 6  # one after the other, not all at once
