@@ -26,13 +26,16 @@ sys.path[:0] = [str(ROOT), str(BOOK), str(ROOT / "tests" / "autograder")]
 
 from attacks import table as table_of_attacks  # noqa: E402
 from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
-from exercise_pages import exercise_page, write_label  # noqa: E402
+from citation_page import citation  # noqa: E402
+from exercise_pages import exercise_page, launch_links, write_label  # noqa: E402
 from filelock import FileLock  # noqa: E402
 
+from autograder.addresses import BOOK as ADDRESS  # noqa: E402
 from autograder.assignments import RELEASED, Assignment  # noqa: E402
 
 GENERATED = BOOK / "_generated"
 WORK = ROOT / "build" / "book-work"
+YEAR = "2026"  # of publication, while CITATION.cff names no date
 MARK = ".vae-course-book"  # tells a folder that this program made from any other
 
 
@@ -44,6 +47,7 @@ def assignment_box(assignment: Assignment) -> str:
     """The box at the top of a chapter, in MyST markdown."""
     bullets = "\n".join(f"* {objective}" for objective in assignment.objectives)
     things = ", ".join(f"[`{name}`](#{write_label(name)})" for name in assignment.points_of)
+    elsewhere = "".join(f" · {link}" for link in launch_links(assignment))
     return f"""```{{admonition}} Assignment {assignment.number}: {assignment.title}
 :class: tip assignment
 
@@ -54,7 +58,7 @@ When you have read this chapter and done the exercise, you can
 {bullets}
 
 You write {things}. [Open the exercise](_generated/{assignment.slug}.ipynb), or take it with you:
-{{download}}`{assignment.slug}.ipynb <../exercises/{assignment.slug}/{assignment.slug}.ipynb>`.
+{{download}}`{assignment.slug}.ipynb <../exercises/{assignment.slug}/{assignment.slug}.ipynb>`{elsewhere}.
 ```
 """
 
@@ -77,6 +81,7 @@ def generate() -> None:
     """
     GENERATED.mkdir(exist_ok=True)
     _write_if_changed(GENERATED / "attacks_table.md", table_of_attacks())
+    _write_if_changed(GENERATED / "citation.md", citation(ROOT / "CITATION.cff", YEAR, ADDRESS))
     for assignment in RELEASED:
         if not (BOOK / f"{assignment.slug}.md").exists():
             continue

@@ -1,0 +1,45 @@
+// Small things that need to know the page as it is shown.
+(() => {
+  "use strict";
+
+  // What scrolls on its own must be reachable by keyboard: wide formulas, tables, code.
+  function reachable() {
+    for (const wide of document.querySelectorAll("div.math, div.highlight pre, .pst-scrollable-table-container, .output pre")) {
+      if (wide.scrollWidth > wide.clientWidth + 1) wide.tabIndex = 0;
+      else wide.removeAttribute("tabindex");
+    }
+  }
+
+  // Browsers let no page read its neighbours when both are files: results of the search come without excerpts then.
+  if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // before the search begins
+
+  function searchOfFiles() {
+    if (location.protocol !== "file:" || !document.querySelector(".bd-search-container")) return;
+    const note = document.createElement("p");
+    note.className = "progress-note";
+    note.textContent =
+      "The book was opened from a file, and browsers let such a page read no other. So the results below have titles " +
+      "but no excerpts; they have both when the folder is served by a web server.";
+    document.getElementById("search-results").before(note);
+  }
+
+  // A click on a formula in the title of a folded answer is a click on the title; sphinx-togglebutton knows only the latter.
+  document.addEventListener(
+    "click",
+    (event) => {
+      const title = event.target.closest?.(".admonition.toggle > .admonition-title");
+      if (!title || title === event.target || event.target.closest("a, button")) return;
+      event.stopImmediatePropagation();
+      title.click();
+    },
+    true,
+  );
+
+  document.addEventListener("DOMContentLoaded", () => {
+    searchOfFiles();
+    reachable();
+    window.addEventListener("resize", reachable);
+    window.MathJax?.startup?.promise?.then(reachable);
+  });
+  window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(reachable));
+})();
