@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?=
 MINUTES ?= 2
 
-.PHONY: help setup demo test book exercises round-trip lint bench mutants clean
+.PHONY: help setup demo test test-book book pdf next-engine exercises round-trip lint bench mutants clean
 
 help:
 	@echo "make setup      virtual environment, Python packages and bubblewrap"
@@ -16,6 +16,9 @@ help:
 	@echo "make demo DATA=DIR   the same on Stanford Dogs: DIR has images.tar, annotation.tar, lists.tar"
 	@echo "make test       all tests"
 	@echo "make book       the book, in build/book/"
+	@echo "make pdf        the same as one PDF, build/book.pdf"
+	@echo "make test-book  tests of what these two made"
+	@echo "make next-engine   do the same sources parse under Jupyter Book 2?"
 	@echo "make exercises  the notebooks for learners, from the texts in solutions/"
 	@echo "make round-trip  every assignment from text to grades, with every known mistake: a table; EACH=1 tries fewer"
 	@echo "make lint       ruff and mypy"
@@ -38,11 +41,22 @@ demo: setup
 	@sh scripts/demo.sh "$(BIN)" "$(MINUTES)" "$(DATA)"
 
 test: $(READY)
-	@sh scripts/system-packages.sh bubblewrap chromium postgresql || echo "Tests that need these will say so."
+	@sh scripts/system-packages.sh bubblewrap chromium hunspell postgresql || echo "Tests that need these will say so."
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 book: $(READY)
 	$(BIN)/python book/build.py --out build/book
+
+pdf: book
+	@sh scripts/system-packages.sh chromium
+	$(BIN)/python book/pdf.py --book build/book --out build/book.pdf
+
+test-book: $(READY)
+	@sh scripts/system-packages.sh chromium hunspell || echo "Tests that need these will say so."
+	BOOK_HTML=build/book BOOK_PDF=build/book.pdf $(BIN)/python -m pytest -n 2 --dist loadgroup tests/book
+
+next-engine: $(READY)
+	$(BIN)/python scripts/next_engine.py
 
 exercises: $(READY)
 	$(BIN)/autograder release

@@ -6,11 +6,19 @@ set -u
 say() { printf '%s\n' "$*"; }
 
 # name → Debian package, what it is for, and the command that shows it is there
-package_of() { case $1 in bubblewrap) say bubblewrap ;; chromium) say chromium ;; postgresql) say postgresql ;; esac }
+package_of() {
+    case $1 in
+        bubblewrap) say bubblewrap ;;
+        chromium) say chromium ;;
+        hunspell) say hunspell hunspell-en-gb ;;
+        postgresql) say postgresql ;;
+    esac
+}
 purpose_of() {
     case $1 in
         bubblewrap) say "the wall that learners' code runs behind: grading refuses to run without it" ;;
-        chromium) say "the browser that the tests look at the book and the results page with" ;;
+        chromium) say "the browser that prints the book, and that the tests look at pages with" ;;
+        hunspell) say "the spell checker that the tests read the book with" ;;
         postgresql) say "the database server that the tests keep a gradebook in" ;;
     esac
 }
@@ -18,6 +26,7 @@ is_there() {
     case $1 in
         bubblewrap) command -v bwrap >/dev/null 2>&1 ;;
         chromium) command -v chromium >/dev/null 2>&1 ;;
+        hunspell) command -v hunspell >/dev/null 2>&1 && hunspell -D </dev/null 2>&1 | grep -q en_GB ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 ;;
     esac
 }

@@ -1,0 +1,1 @@
+"""The book on paper: its pages joined into one, and printed by Chromium."""
