@@ -32,7 +32,7 @@ from traitlets import Instance
 from traitlets.config import Config
 
 from autograder import formgrader, station
-from autograder.batch import Store, Task
+from autograder.batch import Store, task_of
 from autograder.gradebook import require_gradebook
 from autograder.grading import fill_in_reason
 from autograder.intake import Intake, hand_in_time, record_of, take_in
@@ -172,7 +172,7 @@ class Judge(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fill in the outputs of all cells; only check cells get points."""
         about = resources["nbgrader"]
-        task = Task(about["assignment"], about["student"], nbformat.writes(nb), self.limits)
+        task = task_of(nb, about["assignment"], about["student"], self.limits)
         graded = None if self.store is None else self.store.load(task)
         if graded is None and task.refused:
             graded = fill_in_reason(task.notebook, task.refused)

@@ -28,14 +28,13 @@ from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 from autograder.assignments import Assignment
-from autograder.batch import Task, on_this_machine
+from autograder.batch import Task, on_this_machine, task_of
 from autograder.checks import checks_of
 from autograder.grading import verdict_record
 from autograder.intake import take_in
 from autograder.pictures import QUIETLY
 from autograder.release import notebook_of
 from autograder.sample_class import filled, written_in
-from autograder.wall import Limits
 from autograder.wall.sandbox import modules_inside
 
 SOLUTION, UNTOUCHED = "solution", "untouched"
@@ -191,7 +190,7 @@ def _handed_in(assignment: Assignment, student: str, notebook: NotebookNode, ske
     with tempfile.TemporaryDirectory() as folder:
         nbformat.write(notebook, Path(folder) / name)
         taken = take_in(Path(folder), skeleton, name).notebook
-    return Task(assignment.slug, student, nbformat.writes(taken), Limits())
+    return task_of(taken, assignment.slug, student)
 
 
 def run_from_clean(solution: NotebookNode) -> Run:

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import nbgrader.api
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import OperationalError
 
-from autograder.batch import Executor, Store, Task, grade_all
+from autograder.batch import Executor, Store, Task, grade_all, task_of
 from autograder.nbgrader_plugins import Autograde, Judge
 from autograder.release import course_config
 from vae_ref.errors import CourseError
@@ -73,8 +74,8 @@ class BatchAutograde(Autograde):
         tasks, limits = [], Judge(config=self.config).limits
         for name in notebooks:
             about = self.init_single_notebook_resources(name)["nbgrader"]
-            text = Path(name).read_text(encoding="utf-8")
-            tasks.append(Task(about["assignment"], about["student"], text, limits))
+            notebook = nbformat.read(name, as_version=4)
+            tasks.append(task_of(notebook, about["assignment"], about["student"], limits))
         return tasks
 
     def _changed(self, store: Store, tasks: list[Task]) -> bool:

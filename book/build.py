@@ -24,6 +24,7 @@ ROOT = BOOK.parent
 # a checkout that is not installed builds too; the attacks belong to the tests, so no package ships them
 sys.path[:0] = [str(ROOT), str(BOOK), str(ROOT / "tests" / "autograder")]
 
+import reference_pages  # noqa: E402
 from attacks import table as table_of_attacks  # noqa: E402
 from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
 from citation_page import citation  # noqa: E402
@@ -81,6 +82,8 @@ def generate() -> None:
     """
     GENERATED.mkdir(exist_ok=True)
     _write_if_changed(GENERATED / "attacks_table.md", table_of_attacks())
+    _write_if_changed(GENERATED / "assignments_table.md", reference_pages.assignments())
+    _write_if_changed(GENERATED / "results_tables.md", reference_pages.results())
     _write_if_changed(GENERATED / "citation.md", citation(ROOT / "CITATION.cff", YEAR, ADDRESS))
     for assignment in RELEASED:
         if not (BOOK / f"{assignment.slug}.md").exists():
