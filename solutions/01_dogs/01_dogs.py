@@ -88,7 +88,7 @@ contact_sheet([album.photo(entry) for entry in entries], columns=12)
 #
 # ## 2 · Where is the dog?
 #
-# Each photo comes with an annotation: a box $(x_\min, y_\min, x_\max, y_\max)$ around the dog, in pixels of **the picture that the
+# Each photo comes with an annotation: a box $(x_{\min}, y_{\min}, x_{\max}, y_{\max})$ around the dog, in pixels of **the picture that the
 # annotator saw**, and that picture's width and height. The file you have may be a shrunk copy; many are. Then the box has to
 # [shrink with it](book:01_dogs#boxes), on each axis by that axis's own ratio.
 
