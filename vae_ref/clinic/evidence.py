@@ -98,7 +98,7 @@ def price_of_a_nat(model: VAE, x: Tensor) -> float:
         −Σ ∂(reconstruction) / ∂logvar ÷ Σ ∂KL / ∂logvar, with the σ that suits the pictures best; 1 at the minimum of
         the bound; NaN for a code that says nothing.
 
-    Source: book, equation (8.6).
+    Source: book, chapter 8, "What did the KL weigh?"
     """
     with torch.enable_grad():
         x_hat, mu, logvar = model(x)
