@@ -225,12 +225,13 @@ def scale(hand_ins: int = 1000, workers: int = 2) -> dict[str, object]:
         "full_marks": sum(score == max(scores) for score in scores),
         "driver_private_bytes": max(sample["private"] for sample in samples),
         "driver_resident_bytes": max(sample["resident"] for sample in samples),
+        "driver_processor_seconds": max(sample["processor"] for sample in samples),
         "tenths": _tenths(samples, hand_ins),
     }
 
 
 def _samples(driver: subprocess.Popen[bytes], course: Path, started: float) -> Iterator[dict[str, float]]:
-    """Time, memory of the driver and hand-ins graded and recorded so far, until it ends."""
+    """Time, memory and work of the driver, and how many hand-ins are in the gradebook so far, until it ends."""
     process = psutil.Process(driver.pid)
     while driver.poll() is None:
         try:
@@ -241,18 +242,15 @@ def _samples(driver: subprocess.Popen[bytes], course: Path, started: float) -> I
             "seconds": time.perf_counter() - started,
             "private": memory.uss,
             "resident": memory.rss,
-            "graded": sum(1 for _ in course.glob(f".graded/{SLUG}/*/*.ipynb")),
+            "processor": process.cpu_times().user + process.cpu_times().system,
             "recorded": sum(1 for _ in course.glob(f"autograded/*/{SLUG}/*.ipynb")),
         }
         time.sleep(max(SAMPLE_SECONDS, 0.002 * len(list(course.glob("submitted/*")))))
 
 
-def _tenths(samples: list[dict[str, float]], hand_ins: int) -> dict[str, list[float]]:
-    """Seconds after which each tenth of the class was graded, and recorded in the gradebook."""
-    return {
-        what: [
-            next((sample["seconds"] for sample in samples if sample[what] >= hand_ins * tenth / 10), -1.0)
-            for tenth in range(1, 11)
-        ]
-        for what in ("graded", "recorded")
-    }
+def _tenths(samples: list[dict[str, float]], hand_ins: int) -> list[float]:
+    """Seconds after which each tenth of the class was graded and in the gradebook."""
+    return [
+        next((sample["seconds"] for sample in samples if sample["recorded"] >= hand_ins * tenth / 10), -1.0)
+        for tenth in range(1, 11)
+    ]

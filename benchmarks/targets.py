@@ -86,8 +86,8 @@ def _class(found: Results) -> Iterator[Target]:
     yield Target(f"lost of {found['hand_ins']:,} hand-ins", "0", str(lost), lost == 0)
     used = found["driver_private_bytes"]
     yield Target("memory of the driver meanwhile", "< 500 MB", f"{used / 1e6:.0f} MB", used < DRIVER_MEMORY)
-    graded = found["tenths"]["graded"]
-    ratio = (graded[9] - graded[4]) / (graded[4] - graded[0]) * 4 / 5
+    done = found["tenths"]
+    ratio = (done[9] - done[4]) / (done[4] - done[0]) * 4 / 5
     yield Target("time of a later hand-in against an earlier one", "≤ 1.2×", f"{ratio:.2f}×", ratio <= GROWTH)
 
 
