@@ -124,7 +124,7 @@ def cut_icons(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("config-inited", leave_to_figures, priority=900)
+    app.connect("config-inited", leave_to_figures, priority=700)  # before Sphinx looks at them
     app.connect("html-page-context", size_pictures, priority=550)
     app.connect("build-finished", cut_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

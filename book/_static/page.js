@@ -2,9 +2,11 @@
 (() => {
   "use strict";
 
+  const SCROLLING = "div.math, mjx-container[display='true'], div.highlight pre, .pst-scrollable-table-container, .output pre";
+
   // What scrolls on its own must be reachable by keyboard: wide formulas, tables, code.
   function reachable() {
-    for (const wide of document.querySelectorAll("div.math, div.highlight pre, .pst-scrollable-table-container, .output pre")) {
+    for (const wide of document.querySelectorAll(SCROLLING)) {
       if (wide.scrollWidth > wide.clientWidth + 1) wide.tabIndex = 0;
       else wide.removeAttribute("tabindex");
     }

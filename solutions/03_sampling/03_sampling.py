@@ -44,7 +44,7 @@ SCALE = 1  # set it to 10 with time: trains ten times as long
 #
 # The result has the same distribution ([why](book:03_sampling#reparameterization-trick)), but now $z$ is an ordinary function of
 # $\mu$ and $\sigma$, and autograd knows what to do with those. Remember that the encoder says `logvar`, which is
-# [$\log\sigma^2$](book:03_sampling#std-is-half-logvar).
+# $\log\sigma^2$ ([from there to the standard deviation](book:03_sampling#std-is-half-logvar)).
 
 # %% solution="reparameterize"
 def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -28,85 +30,145 @@ PAGES = [
     ),
 ]
 WITHOUT_RENDERED_TEXT = """() => {
-  const copy = document.querySelector("article").cloneNode(true);
+  const copy = (document.querySelector("article") ?? document.body).cloneNode(true);
   copy.querySelectorAll("mjx-container, pre, code, script, style").forEach(e => e.remove());
   return copy.textContent;
 }"""
+IMAGES = """async () => Promise.all([...document.querySelectorAll("article img")].map(async image => {
+  image.loading = "eager"; await image.decode().catch(() => 0);
+  return [image.src, image.alt, image.naturalWidth, image.clientWidth, image.clientHeight, image.naturalHeight]; }))"""
+WIDTHS = (320, 390, 768, 1000, 1100, 1199, 1230, 1280, 1600)
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+RUN_AXE = f"() => axe.run({{runOnly: {list(RULES)}, resultTypes: ['violations']}}).then(r => r.violations)"
+
+
+def of_one_page(name: str) -> Any:
+    """A parameter whose tests run in one process, which opens the page once for all of them."""
+    return pytest.param(name, marks=pytest.mark.xdist_group(f"page-{name}"))
+
+
+ALL = [of_one_page(name) for name in [*PAGES, "search", "genindex"]]
+WRITTEN = [of_one_page(name) for name in PAGES]
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds on a page, a line for each element."""
+    page.evaluate(AXE)
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html'][:160]}: {node.get('failureSummary', '')[:300]}"
+        for rule in page.evaluate(RUN_AXE)
+        for node in rule["nodes"]
+    ]
 
 
 @dataclass
-class Visit:
-    """What happened while a page was open."""
+class Survey:
+    """All that the tests below ask about a page, found while it was open once."""
 
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    requests: list[str]
+    complaints: list[str]
+    written: int  # formulas
+    rendered: int
+    errors: int
+    text: str  # without what was rendered
+    images: list[list[Any]]
+    widths: dict[int, int]  # of the page, by those of the window
+    violations: list[str]
 
 
-def visit(browser: Any, url: str, width: int = 1280, scheme: str = "light") -> tuple[Any, Visit]:
-    """Open a page, wait until its formulas are set, and note what it asked for and complained about."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    seen = Visit()
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.on("requestfailed", lambda request: seen.complaints.append(f"failed: {request.url}"))
-    page.on("pageerror", lambda error: seen.complaints.append(f"script: {error}"))
-    page.on("console", lambda m: m.type == "error" and seen.complaints.append(f"console: {m.text}"))
-    page.on("response", lambda r: r.status >= 400 and seen.complaints.append(f"{r.status}: {r.url}"))
-    page.goto(url)
-    page.wait_for_load_state("networkidle")
-    page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise; }")
-    return page, seen
+@pytest.fixture(scope="session")
+def survey(visit: Any, address: str) -> Any:
+    """A function that surveys a page in light or dark mode, once."""
+
+    @functools.cache
+    def survey_page(name: str, scheme: str) -> Survey:
+        seen = visit(f"{address}{name}.html", scheme=scheme)
+        page = seen.page
+        requests, complaints = list(seen.requests), list(seen.complaints)
+        found = Survey(
+            requests,
+            complaints,
+            page.locator("article .math").count(),
+            page.locator("article mjx-container").count(),
+            page.locator("mjx-merror, [data-mml-node=merror], [data-mjx-error]").count(),
+            page.evaluate(WITHOUT_RENDERED_TEXT),
+            page.evaluate(IMAGES) if scheme == "light" else [],
+            {},
+            violations(page),
+        )
+        if scheme == "light":
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                found.widths[width] = page.evaluate("document.documentElement.scrollWidth")
+        page.close()
+        return found
+
+    return survey_page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-def test_a_page_asks_nobody_else_and_has_no_errors(
-    browser: Any, address: str, name: str, scheme: str
-) -> None:
-    page, seen = visit(browser, f"{address}{name}.html", scheme=scheme)
-    page.close()
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_asks_nobody_else_and_has_no_errors(survey: Any, address: str, name: str, scheme: str) -> None:
+    seen = survey(name, scheme)
     assert seen.requests, "the browser asked for nothing at all"
     elsewhere = [url for url in seen.requests if not url.startswith((address, "data:", "blob:"))]
     assert elsewhere == []
     assert seen.complaints == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_all_formulas_are_rendered(browser: Any, address: str, name: str) -> None:
-    page, _ = visit(browser, f"{address}{name}.html")
-    written = page.locator("article .math").count()
-    rendered = page.locator("article mjx-container").count()
-    errors = page.locator("mjx-merror, [data-mml-node=merror], [data-mjx-error]").count()
-    text = page.evaluate(WITHOUT_RENDERED_TEXT)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_is_accessible(survey: Any, name: str, scheme: str) -> None:
+    assert survey(name, scheme).violations == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        (
+            "image-alt",
+            "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=='>",
+        ),
+        ("color-contrast", "<p style='color: #bbb; background: #fff'>hardly to be read</p>"),
+        ("button-name", "<button></button>"),
+    ],
+)
+def test_what_is_not_accessible_is_found(visit: Any, address: str, rule: str, fault: str) -> None:
+    page = visit(f"{address}citing.html").page
+    before = violations(page)
+    page.evaluate("html => document.querySelector('article').insertAdjacentHTML('beforeend', html)", fault)
+    new = [line for line in violations(page) if line not in before]
     page.close()
-    assert rendered >= written and errors == 0
-    if name[:1].isdigit():
-        assert written > 20
+    assert new and all(line.startswith(f"{rule}:") for line in new)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_all_formulas_are_rendered(survey: Any, name: str) -> None:
+    seen = survey(name, "light")
+    assert seen.rendered >= seen.written and seen.errors == 0
+    if name[:1].isdigit() and name[:2] not in {"00", "11", "12"}:
+        assert seen.written > 20
     for raw in ("$", "\\(", "\\[", "\\frac"):
-        assert raw not in text
+        assert raw not in seen.text
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_images_load_and_have_alt_text(browser: Any, address: str, name: str) -> None:
-    page, _ = visit(browser, f"{address}{name}.html")
-    images = page.evaluate(
-        "async () => Promise.all([...document.querySelectorAll('article img')].map(async image => {"
-        " image.loading = 'eager'; await image.decode().catch(() => 0);"
-        " return [image.src, image.alt, image.naturalWidth]; }))"
-    )
-    page.close()
-    if name[:1].isdigit():
+@pytest.mark.parametrize("name", WRITTEN)
+def test_images_load_have_alt_text_and_keep_their_shape(survey: Any, name: str) -> None:
+    images = survey(name, "light").images
+    if name[:1].isdigit() and name[:2] not in {"11", "12"}:
         assert images, "a chapter without a figure"
-    for source, alt, width in images:
+    for source, alt, width, shown_width, shown_height, height in images:
         assert width > 0, source
         assert len(alt) > 40 and not alt.startswith(("../", "_images")), f"{source}: {alt!r}"
+        if shown_height:  # not folded away
+            assert shown_width / shown_height == pytest.approx(width / height, rel=0.02), source
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_a_phone(browser: Any, address: str, name: str) -> None:
-    page, _ = visit(browser, f"{address}{name}.html", width=390)
-    width = page.evaluate("document.documentElement.scrollWidth")
-    page.close()
-    assert width <= 390
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_page_never_scrolls_sideways(survey: Any, name: str) -> None:
+    widths = survey(name, "light").widths
+    assert widths and [window for window, page in widths.items() if page > window] == []
 
 
 class _Anchors(HTMLParser):

@@ -1,0 +1,174 @@
+"""What the book's own extensions make of a page, without building one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from docutils import nodes
+
+from autograder import addresses
+from autograder.assignments import RELEASED
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A function that loads a module of the book, as its build does."""
+    before = set(sys.modules)
+    for folder in (BOOK, BOOK / "_ext"):
+        monkeypatch.syspath_prepend(str(folder))
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(BOOK) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def page_of(*children: nodes.Node) -> nodes.document:
+    from docutils.utils import new_document
+
+    page = new_document("page")
+    page += children
+    return page
+
+
+def test_words_formulas_figures_and_code_take_time(load: object) -> None:
+    reading: ModuleType = load("reading_time")  # type: ignore[operator]
+    paragraph = nodes.paragraph("", "word " * 900)
+    assert reading.reading_seconds(page_of(paragraph)) == pytest.approx(300)
+    assert reading.reading_seconds(nodes.math_block("", "x^2 + y^2")) == reading.SECONDS_A_FORMULA
+    assert (
+        reading.reading_seconds(nodes.literal_block("", "a = 1\n\nb = 2"))
+        == 2 * reading.SECONDS_A_LINE_OF_CODE
+    )
+    assert reading.reading_seconds(nodes.image("")) == reading.SECONDS_A_FIGURE
+    folded = nodes.container("", nodes.literal_block("", "a\n" * 99), classes=["cell", "tag_hide-input"])
+    assert reading.reading_seconds(folded) == 0
+    assert reading.reading_seconds(nodes.comment("", "never shown")) == 0
+
+
+@pytest.mark.parametrize(("words", "minutes"), [(1, 1), (180 * 7, 7), (180 * 42, 40), (180 * 43, 45)])
+def test_minutes_are_round(load: object, words: int, minutes: int) -> None:
+    reading: ModuleType = load("reading_time")  # type: ignore[operator]
+    assert reading.reading_minutes(page_of(nodes.paragraph("", "word " * words))) == minutes
+
+
+def test_pictures_carry_their_size_and_wait(load: object) -> None:
+    lean: ModuleType = load("lean_pages")  # type: ignore[operator]
+    files = {"dogs.png": BOOK / "_static" / "paper-dogs.png"}
+    html = '<img alt="a" src="../_images/dogs.png" /><img alt="b" src="_images/dogs.png"/><img src="unknown.png"/>'
+    first, second, third = lean.with_sizes(html, files).split("<img")[1:]
+    assert 'width="1024" height="256"' in first and "lazy" not in first
+    assert 'width="1024" height="256" loading="lazy"' in second
+    assert third == ' src="unknown.png"/>'
+
+
+def test_the_size_of_a_drawing_is_in_pixels(load: object, tmp_path: Path) -> None:
+    lean: ModuleType = load("lean_pages")  # type: ignore[operator]
+    drawing = tmp_path / "a.svg"
+    drawing.write_text(
+        '<?xml version="1.0"?><svg xmlns="x" width="396pt" height="244.8pt" viewBox="0 0 1 1"></svg>'
+    )
+    assert lean.size_of(drawing) == (528, 326)
+    drawing.write_text('<svg height="10" width="20px">')
+    assert lean.size_of(drawing) == (20, 10)
+    drawing.write_text("<svg viewBox='0 0 1 1'>")
+    assert lean.size_of(drawing) is None
+
+
+def test_icons_are_those_that_pages_and_styles_show(load: object) -> None:
+    lean: ModuleType = load("lean_pages")  # type: ignore[operator]
+    styles = (
+        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa-dog:before{content:"\\f6d3"}'
+        '.hide:after{content:"\\f107"}:root{--pst-icon-bell:"\uf0f3"}'
+    )
+    assert lean.icons_in('<i class="fa-solid fa-bars"></i>', styles) == {0xF0C9, 0xF107, 0xF0F3}
+
+
+def test_a_page_carries_the_previews_of_its_links(load: object) -> None:
+    previews: ModuleType = load("previews")  # type: ignore[operator]
+    targets = {
+        ("02_bound", "equation-eq-kl"): "formula",
+        ("_generated/02_bound", "a"): "here",
+        ("x", "y"): "no link",
+    }
+    body = (
+        '<a class="reference internal" href="../02_bound.html#equation-eq-kl">(2.4)</a>'
+        '<a class="reference internal" href="#a">above</a><a class="reference internal" href="#b">unknown</a>'
+        '<a class="reference external" href="https://example.org/02_bound.html#equation-eq-kl">elsewhere</a>'
+    )
+    assert previews.previews_of("_generated/02_bound", body, targets) == {
+        "../02_bound.html#equation-eq-kl": "formula",
+        "#a": "here",
+    }
+
+
+def test_sections_and_formulas_are_remembered_without_markup(load: object) -> None:
+    previews: ModuleType = load("previews")  # type: ignore[operator]
+    paragraph = nodes.paragraph("", "Less than ", nodes.math("", "a < b"), nodes.literal("", "kl<0"))
+    section = nodes.section(
+        "", nodes.title("", "A title"), paragraph, nodes.paragraph("", "later"), ids=["s"]
+    )
+    words = previews._beginning(section)
+    assert "<strong>A title</strong>" in words and "later" not in words
+    assert '<span class="math">\\(a &lt; b\\)</span><code>kl&lt;0</code>' in words
+
+
+def test_launch_buttons_need_an_address(load: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: ModuleType = load("exercise_pages")  # type: ignore[operator]
+    assignment = RELEASED[0]
+    monkeypatch.setattr(addresses, "REPOSITORY", "")
+    assert pages.launch_links(assignment) == []
+    monkeypatch.setattr(addresses, "REPOSITORY", "https://github.com/OWNER/NAME")
+    colab, binder = pages.launch_links(assignment)
+    assert colab.startswith("[Open in Colab](https://colab.research.google.com/github/OWNER/NAME/")
+    assert binder.startswith("[Open in Binder](https://mybinder.org/")
+
+
+def test_pages_of_exercises_show_no_picture_from_elsewhere(
+    load: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: ModuleType = load("exercise_pages")  # type: ignore[operator]
+    assignment = RELEASED[0]
+    monkeypatch.setattr(addresses, "REPOSITORY", "https://github.com/OWNER/NAME")
+    released = (ROOT / "exercises" / assignment.slug / f"{assignment.slug}.ipynb").read_text(encoding="utf-8")
+    with_badges = released.replace('"cells": [', f'"cells": [{_badge_cell(assignment.slug)},', 1)
+    page, _ = pages.exercise_page(with_badges, assignment)
+    assert "[![" not in page and "badge" not in page
+    assert "[Open in Colab](" in page and "{download}" in page
+
+
+def _badge_cell(slug: str) -> str:
+    import json
+
+    return json.dumps(
+        {"cell_type": "markdown", "id": "b", "metadata": {}, "source": [addresses.badges(slug)]}
+    )
+
+
+def test_the_citation_says_what_the_file_says(load: object, tmp_path: Path) -> None:
+    module: ModuleType = load("citation_page")  # type: ignore[operator]
+    cff = tmp_path / "CITATION.cff"
+    about = {
+        "title": "Dogs", "version": "1.2", "date-released": "2027-03-01",
+        "authors": [{"given-names": "Ada", "family-names": "Byron"}, {"name": "The others"}],
+    }  # fmt: skip
+    cff.write_text(yaml.safe_dump(about))
+    text = module.citation(cff, "2026", "https://example.org/book")
+    assert "Byron, Ada; The others (2027). *Dogs* (version 1.2). <https://example.org/book>" in text
+    assert "author = {Byron, Ada and {The others}}" in text and "year = {2027}" in text
+    assert module.citation(cff, "2026").count("http") == 0
+
+
+def test_the_card_is_drawn_as_large_as_sites_cut_it(load: object) -> None:
+    card: ModuleType = load("social_card")  # type: ignore[operator]
+    picture = card.draw_card("Variational Autoencoders, drawn", "below")
+    assert picture.size == (1200, 630)
+    assert len(picture.getcolors(1 << 24)) > 10_000  # dogs, not a blank

@@ -1,0 +1,57 @@
+"""Pages are light and quick: what they load before anybody touches them, when the largest thing is painted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("speed")]
+
+TOC = yaml.safe_load((Path(__file__).parents[2] / "book" / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [chapter["file"] for chapter in TOC["parts"][0]["chapters"]]
+MEGABYTE = 1_000_000
+
+WEIGHT = """() => {
+  const parts = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+  return parts.map((part) => [part.name, part.encodedBodySize, part.decodedBodySize]);
+}"""
+LARGEST_PAINT = """() => new Promise((tell) => {
+  new PerformanceObserver((list) => tell(list.getEntries().at(-1).startTime))
+    .observe({type: "largest-contentful-paint", buffered: true});
+  setTimeout(() => tell(-1), 5000);
+})"""
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_light(visit: Any, browser: Any, address: str, name: str) -> None:
+    """As a web server sends it, texts packed: at most one megabyte, scripts, fonts and pictures in view included."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = visit(f"{address}{name}.html", context=context).page
+    parts = page.evaluate(WEIGHT)
+    context.close()
+    total = sum(sent for _, sent, _ in parts)
+    heaviest = sorted(((sent, url.rsplit("/", 1)[-1]) for url, sent, _ in parts), reverse=True)[:8]
+    print(
+        f"\n{name}: {total / 1e3:.0f} kB sent, {sum(size for _, _, size in parts) / 1e3:.0f} kB unpacked, {heaviest}"
+    )
+    assert 50_000 < total <= MEGABYTE, heaviest
+
+
+def test_the_largest_thing_is_painted_soon(visit: Any, browser: Any, address: str) -> None:
+    times = {}
+    for name in CHAPTERS:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = visit(f"{address}{name}.html", context=context).page
+        times[name] = page.evaluate(LARGEST_PAINT)
+        context.close()
+    print("\nlargest paint, ms:", {name: round(time) for name, time in times.items()})
+    assert all(0 < time <= 1500 for time in times.values()), times
+
+
+def test_the_whole_site_is_small(book: Path) -> None:
+    size = sum(path.stat().st_size for path in book.rglob("*") if path.is_file())
+    print(f"\nsite: {size / 1e6:.1f} MB")
+    assert size <= 60 * MEGABYTE
