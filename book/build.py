@@ -29,6 +29,7 @@ from attacks import table as table_of_attacks  # noqa: E402
 from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
 from citation_page import citation  # noqa: E402
 from exercise_pages import exercise_page, launch_links, write_label  # noqa: E402
+from figures import make_figures  # noqa: E402
 from filelock import FileLock  # noqa: E402
 
 from autograder.addresses import BOOK as ADDRESS  # noqa: E402
@@ -75,7 +76,7 @@ def _write_if_changed(path: Path, content: str | bytes) -> None:
 
 
 def generate() -> None:
-    """Write ``book/_generated``: the tables of attacks, mistakes and what finds them, boxes and exercises of chapters.
+    """Write ``book/_generated``: tables, boxes and exercises of chapters, and what interactive figures need.
 
     Raises:
         BookError: the notebook of an exercise is missing, or the checks do not hold what they promise.
@@ -103,6 +104,7 @@ def generate() -> None:
     except ValueError as error:
         raise BookError(str(error)) from None
     _write_if_changed(GENERATED / "kill_matrix_tables.md", tables)
+    make_figures(GENERATED)
 
 
 def _code_digest() -> str:
