@@ -54,7 +54,8 @@ def log_normal(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: not floating point, or shapes that do not broadcast to that of ``x``.
 
-    Source: book, equation (2.3); Bishop, Pattern Recognition and Machine Learning (2006), eq. 2.43.
+    Source: book, chapter 2, "The log density of a diagonal Gaussian"; Bishop, Pattern Recognition and Machine
+    Learning (2006), eq. 2.43.
     """
     require_float(x=x, mu=mu, logvar=logvar)
     for name, value in (("mu", mu), ("logvar", logvar)):
