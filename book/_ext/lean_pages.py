@@ -83,10 +83,17 @@ def size_pictures(
 
 
 def leave_to_figures(app: Sphinx, config: Config) -> None:
-    """Take back what Jupyter Book adds to all pages from folders below _static."""
-    for name in ("html_js_files", "html_css_files"):
-        files = getattr(config, name)
-        setattr(config, name, [f for f in files if not (isinstance(f, str) and "/" in f and ":" not in f)])
+    """Take back what Jupyter Book adds to all pages from folders below _static; let no other script hold up a page."""
+    own = {
+        name: [
+            file
+            for file in getattr(config, name)
+            if isinstance(file, str) and (":" in file or "/" not in file)
+        ]
+        for name in ("html_js_files", "html_css_files")
+    }
+    config.html_js_files = [(file, {"defer": "defer"}) for file in own["html_js_files"]]
+    config.html_css_files = own["html_css_files"]
 
 
 def icons_in(pages: str, styles: str) -> set[int]:

@@ -24,6 +24,10 @@ ON_SCREEN_ONLY = (
 MATHJAX_SETTINGS = re.compile(r"window\.MathJax\s*=\s*(\{.*?\})\s*</script>", re.DOTALL)
 
 
+# chapters and appendices with numbers or letters; sections of other pages are entries of a list, such as a glossary's
+NUMBERED = re.compile(r"(?:\d+|[A-Z])\. ")
+
+
 @dataclass
 class Chapter:
     """A page of the book as a part of the printed one."""
@@ -148,7 +152,7 @@ def contents_of(chapters: list[Chapter]) -> str:
     for chapter in chapters:
         if chapter.part:
             rows.append(f'<li class="contents-part">{escape(chapter.part)}</li>')
-        inner = chapter.name.startswith("_generated/")  # an exercise: its sections would drown the chapters'
+        inner = chapter.name.startswith("_generated/")
         rows.append(
             row(chapter.anchor, escape(chapter.title), "contents-exercise" if inner else "contents-chapter")
         )
@@ -163,7 +167,7 @@ def running_heads(chapters: list[Chapter]) -> str:
     for index, chapter in enumerate(chapters):
         title = chapter.title.replace("\\", "").replace('"', "'")
         rules.append(f'@page chapter-{index} {{ @top-center {{ content: "{title}"; }} }}')
-        rules.append(f"#{chapter.anchor} {{ page: chapter-{index}; }}")
+        rules.append(f'[id="{chapter.anchor}"] {{ page: chapter-{index}; }}')
     return "\n".join(rules)
 
 
@@ -204,7 +208,7 @@ def join(book: Path, toc: Path, title: str, author: str) -> str:
 <link rel="stylesheet" href="_static/pygments.css">
 <link rel="stylesheet" href="paper.css">
 <style>{running_heads(chapters)}</style>
-<script>window.MathJax = {settings}</script>
+<script>window.MathJax = {settings}; MathJax.chtml = {{fontURL: "fonts"}};</script>
 <script defer src="_static/mathjax/startup.js"></script>
 </head>
 <body>

@@ -8,13 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from pypdf import PdfReader
 
-FONTS = (
-    "STIXGeneral.ttf", "STIXGeneralBol.ttf", "STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf",
-    "DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf",
-)  # fmt: skip
+from paper.fonts import copy_fonts
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files")
 PATIENCE = 600_000  # milliseconds for some thousand formulas
@@ -69,9 +66,7 @@ def lay_out(page: str, book: Path, folder: Path) -> Path:
     for name in ("_static", "_images", "_generated"):
         if (book / name).exists():
             (folder / name).symlink_to((book / name).resolve())
-    (folder / "fonts").mkdir()
-    for name in FONTS:
-        shutil.copyfile(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, folder / "fonts" / name)
+    copy_fonts(book / "_static" / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2", folder / "fonts")
     shutil.copyfile(Path(__file__).with_name("paper.css"), folder / "paper.css")
     path = folder / "book.html"
     path.write_text(page, encoding="utf-8")

@@ -77,7 +77,7 @@ def test_the_outline_leads_to_every_page_of_the_book(reader: Any, joining: Modul
 
 
 def test_the_contents_name_the_pages_that_they_link_to(reader: Any, texts: list[str]) -> None:
-    first = next(number for number, text in enumerate(texts) if text.strip().startswith("Contents"))
+    first = next(number for number, text in enumerate(texts) if re.match(r"\d*\s*Contents", text))
     rows: dict[str, int] = {}
     for text in texts[first : first + 12]:
         for line in text.splitlines():
@@ -124,7 +124,7 @@ def test_all_fonts_come_along(reader: Any) -> None:
                 )
                 fonts[str(part.get("/BaseFont", part.get("/Name", "type 3")))] = embedded
     assert [name for name, embedded in fonts.items() if not embedded] == []
-    for needed in ("STIXGeneral", "DejaVuSansMono", "MathJax_Math"):
+    for needed in ("STIXGeneral", "DejaVuSansMono", "MathJax"):
         assert any(needed in name for name in fonts), (needed, sorted(fonts))
 
 
@@ -165,7 +165,7 @@ def test_joined_pages_link_to_each_other(joining: ModuleType, tmp_path: Path) ->
             '<section id="s"><h1>A<a class="headerlink" href="#s">#</a></h1><a href="sub/b.html#t">there</a>'
             '<a href="genindex.html">index</a><a href="https://example.org">out</a><button>no</button>'
             '<a href="_downloads/x.ipynb">file</a>'
-            '<details class="hide above-input"><pre>folded</pre></details></section>'
+            '<details class="hide above-input"><pre>out of sight</pre></details></section>'
         )
     )
     (tmp_path / "sub" / "b.html").write_text(
@@ -182,7 +182,7 @@ def test_joined_pages_link_to_each_other(joining: ModuleType, tmp_path: Path) ->
         "example.org",
     ):
         assert there in page, there
-    for gone in ("headerlink", "<button", "folded", "genindex", "x.ipynb"):
+    for gone in ("headerlink", "<button", "out of sight", "genindex", "x.ipynb"):
         assert gone not in page, gone
     assert "index" in page and "file" in page, "words of a link that leads nowhere on paper stay"
     assert 'data-anchor="sub-b--t"' in page and "contents-part" in page

@@ -26,7 +26,7 @@ CODE = {
 }  # directives without prose in them
 CELL_PROSE = re.compile(r"^ +(?:alt|caption): >-\n((?: {6,}.*\n)+)", re.MULTILINE)
 NOT_PROSE = (
-    re.compile(r"^:(?!alt|caption)[\w-]+:.*$", re.MULTILINE),  # options
+    re.compile(r"^:(?!alt|caption)[\w-]+:.*$|^:(?:alt|caption):", re.MULTILINE),  # options
     re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE),  # labels
     re.compile(r"\$\$.*?\$\$(?: \([\w-]+\))?", re.DOTALL),
     re.compile(r"\$[^$]+\$(?:-th\b)?"),
@@ -56,7 +56,8 @@ def prose(text: str) -> str:
             is_prose = fence[2] is not None and fence[2] not in CODE
             open_fences.append((fence[1], is_prose))
             if is_prose:
-                kept.append(f"{fence[3].strip()}\n\n")
+                title = "" if fence[2] in {"figure", "image"} else fence[3].strip()  # theirs is a path
+                kept.append(f"{title}\n\n")
         else:
             (kept if reading else code).append(line)
     assert not open_fences, f"a fence is not closed: {open_fences}"
@@ -105,7 +106,11 @@ def test_what_the_checks_say_is_spelt_right() -> None:
         for sentence in (check.asks, *(mistake.sentence for mistake in check.misconceptions))
     ]
     assert len(said) > 400
-    assert sorted(unknown(prose("\n\n".join(said)))) == []
+    code = set(
+        "4d 6d PIL acos diag dmu dz eigh eval fft2 fftshift float64 logsigmoid logsumexp logvars mse num os".split()
+    )
+    code |= set("LayerNorm randn rfft2 xmax xmin ymax ymin".split())  # names that sentences on code are about
+    assert sorted(unknown(prose("\n\n".join(said))) - code) == []
 
 
 def test_a_wrong_word_is_found_and_code_is_not_read() -> None:
