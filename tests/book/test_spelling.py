@@ -106,31 +106,10 @@ def test_what_the_checks_say_is_spelt_right() -> None:
         for sentence in (check.asks, *(mistake.sentence for mistake in check.misconceptions))
     ]
     assert len(said) > 400
-    code = set(
-        [
-            "4d",
-            "6d",
-            "PIL",
-            "acos",
-            "diag",
-            "dmu",
-            "dz",
-            "eigh",
-            "eval",
-            "fft2",
-            "fftshift",
-            "float64",
-            "logsigmoid",
-            "logsumexp",
-            "logvars",
-            "mse",
-            "num",
-            "os",
-        ]
-    )
-    code |= set(
-        ["LayerNorm", "randn", "rfft2", "xmax", "xmin", "ymax", "ymin"]
-    )  # names that sentences on code are about
+    # names that sentences on code are about
+    code = {"4d", "6d", "PIL", "acos", "diag", "dmu", "dz", "eigh", "eval", "fft2", "fftshift", "float64"}
+    code |= {"logsigmoid", "logsumexp", "logvars", "mse", "num", "os"}
+    code |= {"LayerNorm", "randn", "rfft2", "xmax", "xmin", "ymax", "ymin"}
     assert sorted(unknown(prose("\n\n".join(said))) - code) == []
 
 
