@@ -214,7 +214,7 @@ def save(name: str, folder: Path) -> None:
     use_book_style()
     figure = STILLS[name]()
     if name in WITH_PICTURES:
-        figure.savefig(folder / f"{name}.jpg", dpi=200, pil_kwargs={"quality": 90})
+        figure.savefig(folder / f"{name}.jpg", dpi=170, pil_kwargs={"quality": 88})
     else:
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)

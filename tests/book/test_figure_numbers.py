@@ -1,8 +1,7 @@
-"""The numbers of the interactive figures agree with the reference, and recordings show what chapters say of them."""
+"""The numbers of the interactive figures agree with the reference, and what they load is small."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -25,7 +24,6 @@ pytestmark = pytest.mark.slow
 
 BOOK = Path(__file__).parents[2] / "book"
 SCRIPTS = BOOK / "_static" / "figures"
-RECORDED = BOOK / "figures" / "recorded"
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # exact averages over N(0, 1) of smooth functions
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -295,33 +293,29 @@ def test_the_directions_for_photos_are_orthonormal(numbers: Any) -> None:
     torch.testing.assert_close(directions @ directions.T, torch.eye(len(directions)), atol=1e-3, rtol=0)
 
 
-# ---- recordings ----------------------------------------------------------------------------------------------------
+def test_a_model_weighs_at_most_two_megabytes(scripts: Path) -> None:
+    sizes = {path.name: path.stat().st_size for path in scripts.iterdir()}
+    assert sizes["paper.js"] < 1.3e6 and sizes["stanford.js"] < 2e6
+    assert sum(size for name, size in sizes.items() if name not in ("paper.js", "stanford.js")) < 300_000
 
 
-@pytest.mark.parametrize("name", ["rate", "collapse"])
-def test_a_recording_says_where_it_comes_from(name: str) -> None:
-    origin = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["origin"]
-    assert origin["machine"] and origin["minutes"] > 0 and origin["steps"] > 0 and origin["seeds"]
-    assert (RECORDED / f"{name}.webp").stat().st_size < 300_000
+def test_what_was_made_is_kept_until_its_sources_change(
+    scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BOOK))
+    import figures
+
+    generated, made = scripts.parents[1], []
+    monkeypatch.setattr(figures.shutil, "rmtree", lambda folder, **_: made.append(folder))
+    figures.make_figures(generated)
+    assert not made
+    monkeypatch.setattr(figures, "_digest", lambda: "another")
+    with pytest.raises(FileExistsError):  # it begins anew, and here nothing was removed
+        figures.make_figures(generated)
+    assert made
 
 
-def test_more_beta_less_rate(numbers: Any) -> None:
-    """What the chapter says about the recorded models: one curve, and the best bound at β = 1."""
-    points = json.loads((RECORDED / "rate.json").read_text(encoding="utf-8"))["points"]
-    rates, distortions = ([point[name] for point in points] for name in ("rate", "distortion"))
-    assert len(points) >= 6 and rates == sorted(rates, reverse=True)
-    assert all(a < b for a, b in itertools.pairwise(distortions[2:]))
-    best = ask(numbers, "rate.best", points)
-    assert points[best]["beta"] == 1
-    for point in points:
-        assert point["bytes"] == pytest.approx(point["rate"] / (8 * math.log(2)), rel=0.01)
-
-
-def test_one_training_collapses_and_the_other_does_not(numbers: Any) -> None:
-    runs = json.loads((RECORDED / "collapse.json").read_text(encoding="utf-8"))["runs"]
-    ends = [ask(numbers, "collapse.summary", run["kl"][-1]) for run in runs]
-    assert ends[0]["speaking"] == 0 and ends[0]["total"] < 0.1
-    assert ends[1]["speaking"] == len(runs[1]["kl"][-1])
-    alive = [ask(numbers, "collapse.summary", kl)["speaking"] for kl in runs[0]["kl"]]
-    falls = alive[alive.index(max(alive)) :]
-    assert max(alive) >= 8 and len(set(falls)) >= 6  # one after the other, not all at once
+def test_models_and_latents_are_counted_as_the_figures_say(numbers: Any) -> None:
+    points = [{"rate": 9, "distortion": 5}, {"rate": 5, "distortion": 8}, {"rate": 0, "distortion": 20}]
+    assert ask(numbers, "rate.best", points) == 1
+    assert ask(numbers, "collapse.summary", [0.05, 1.5, 0.2]) == {"speaking": 2, "total": 1.75}
