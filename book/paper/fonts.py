@@ -2,7 +2,9 @@
 
 Text and code are set in fonts that come with Matplotlib, so that every machine prints the same. The fonts of formulas
 are MathJax's; their outlines are cubic curves (CFF), which Chromium's PDF writer takes apart into drawings that look
-heavy on a screen. The same outlines as quadratic curves (TrueType) are embedded as fonts.
+heavy on a screen. The same outlines as quadratic curves (TrueType) are embedded as fonts. Two fonts stay as they are:
+MathJax makes tall brackets from pieces of these by stretching them a few hundred times, which viewers do to drawings
+but refuse to do to letters.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ TEXT_AND_CODE = (
     "STIXGeneral.ttf", "STIXGeneralBol.ttf", "STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf",
     "DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf",
 )  # fmt: skip
+STRETCHED = ("MathJax_Size1", "MathJax_Size4")
 EXACT = 0.5  # units, of a thousand to the size of the font, that a quadratic curve may be off
 
 
@@ -70,7 +73,7 @@ def copy_fonts(mathjax: Path, folder: Path) -> None:
         shutil.copyfile(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, folder / name)
     for path in mathjax.glob("*.woff"):
         font = TTFont(path)
-        if "CFF " in font:
+        if "CFF " in font and not path.name.startswith(STRETCHED):
             font = quadratic(font)
         font.flavor = "woff"
         font.save(folder / path.name)

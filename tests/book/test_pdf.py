@@ -128,6 +128,23 @@ def test_all_fonts_come_along(reader: Any) -> None:
         assert any(needed in name for name in fonts), (needed, sorted(fonts))
 
 
+def test_only_drawings_are_stretched(reader: Any) -> None:
+    """Tall brackets are made of stretched pieces; pieces that are letters of a font are left out by viewers."""
+    stretched = re.compile(
+        rb"([\d.]+) 0 0 ([\d.]+) [-\d.]+ [-\d.]+ cm\s(?:(?!cm\s).)*?BT\s/(F\d+)", re.DOTALL
+    )
+    drawn = letters = 0
+    for page in reader.pages:
+        for across, down, name in stretched.findall(page.get_contents().get_data()):
+            if max(float(across), float(down)) > 100:
+                font = page["/Resources"]["/Font"][f"/{name.decode()}"].get_object()
+                drawn, letters = (
+                    drawn + (font["/Subtype"] == "/Type3"),
+                    letters + (font["/Subtype"] != "/Type3"),
+                )
+    assert drawn > 20 and letters == 0
+
+
 def test_figures_are_drawings(reader: Any) -> None:
     """Charts stay charts: far more pages draw paths than pictures of pixels could explain."""
     forms = pixels = 0
