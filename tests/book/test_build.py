@@ -48,8 +48,9 @@ def test_an_exercise_page_has_exactly_one_title(build: ModuleType, source: str, 
 
 
 def test_a_missing_exercise_stops_the_build_and_is_named(
-    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: ModuleType, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "CITATION.cff").write_bytes((repository / "CITATION.cff").read_bytes())
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(build, "GENERATED", tmp_path / "generated")
     with pytest.raises(build.BookError, match=r"exercises/01_dogs/01_dogs\.ipynb is missing; make it with"):
