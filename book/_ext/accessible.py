@@ -12,7 +12,10 @@ from sphinx.application import Sphinx
 # the arrow beside a chapter in the contents has no name of its own
 ARROW = re.compile(r"(<a\b[^>]*>)((?:(?!</a>).)*)(</a>\s*<details\b[^>]*>\s*<summary)(?=>)", re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
-DEPRECATED = ' role="doc-biblioentry"'  # by ARIA 1.3; a reference in a list needs none
+DEPRECATED, CURRENT = (
+    ' role="doc-biblioentry"',
+    ' role="listitem"',
+)  # a reference in a list, before ARIA 1.3 and since
 
 
 def with_names(contents: str) -> str:
@@ -30,7 +33,7 @@ def repair(app: Sphinx, page: str, template: str, context: dict[str, Any], doctr
     if app.builder.name != "html":
         return
     if "body" in context:
-        context["body"] = context["body"].replace(DEPRECATED, "")
+        context["body"] = context["body"].replace(DEPRECATED, CURRENT)
     if contents := context.get("generate_toctree_html"):
         context["generate_toctree_html"] = lambda *args, **options: with_names(
             str(contents(*args, **options))
