@@ -79,7 +79,8 @@ def ask(target: Target, name: str, probe: Probe, stand_ins: Mapping[str, StandIn
     """
     results = []
     for step in probe.before:
-        reply = target.call(step.name, step.call)
+        of_theirs = stand_ins and step.name == name
+        reply = target.call(step.name, replace(step.call, stand_ins=stand_ins) if of_theirs else step.call)
         if isinstance(reply, Failure):
             return reply
     call = replace(probe.call, stand_ins=stand_ins) if stand_ins else probe.call

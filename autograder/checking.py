@@ -81,13 +81,13 @@ def judge(
     with _one_thread(), torch.random.fork_rng(devices=[]):
         exam = _Examination(check, target, points, seed, progress)
         verdict = exam.run(None, {})
-        if verdict.passed or check.helpers is None or check.of_helpers is None:
+        if verdict.passed or check.helpers is None:
             return verdict
         stand_ins = {
             name: StandIn(arguments, gives, seed + number)
             for number, (name, (arguments, gives)) in enumerate(check.helpers.items())
         }
-        again = exam.run(check.of_helpers(stand_ins), stand_ins)
+        again = exam.run(check.of_helpers(stand_ins) if check.of_helpers else None, stand_ins)
     pairs = zip(verdict.findings, again.findings, strict=True)
     # a part that is looked at by itself alone may want the helpers' own numbers
     again = replace(again, findings=tuple(own if own.passed else other for own, other in pairs))

@@ -13,6 +13,7 @@ import logging
 import sys
 import time
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,8 @@ def _connect(address: str) -> Client:
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     try:
-        asyncio.run(asyncio.wait_for(_knock(address), CONNECT_SECONDS + 1))
+        with ThreadPoolExecutor(1) as aside:  # a notebook's thread runs a loop already
+            aside.submit(asyncio.run, asyncio.wait_for(_knock(address), CONNECT_SECONDS + 1)).result()
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="autograder")
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -78,4 +78,5 @@ class Check:
     helpers: Mapping[str, tuple[tuple[str, ...], Gives]] | None = (
         None  # name → (argument names, what comes back)
     )
+    # what comes out with stand-ins; None where every part judges by ``holds`` alone
     of_helpers: Callable[[Mapping[str, StandIn]], Callable[..., Expected]] | None = None

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-Gives = Literal["elements", "rows", "images", "mean", "number", "noise", "step"]
+Gives = Literal["elements", "rows", "images", "mean", "number", "noise", "step", "encoder", "decoder"]
 
 NOISE_OF_STAND_IN = 0.4
 
@@ -25,7 +27,7 @@ class StandIn:
         gives: what comes back: "elements", a tensor like the arguments; "rows", summed over the last dimension;
             "images", summed over all but the first; "mean" of all, (); "number", a float; "noise", the first argument
             and normal noise of spread ``NOISE_OF_STAND_IN``, whatever the others are; "step", the terms of a step that
-            an optimizer has taken, as a dict.
+            an optimizer has taken, as a dict; "encoder" and "decoder", a network for codes of that many numbers.
         seed: which of all such functions.
     """
 
@@ -41,6 +43,8 @@ class StandIn:
             return middle + NOISE_OF_STAND_IN * noise
         if self.gives == "step":
             return self._step(**values)
+        if self.gives in ("encoder", "decoder"):
+            return (_Encoder if self.gives == "encoder" else _Decoder)(values[self.arguments[0]])
         mixed = self._mixed([values[name] for name in self.arguments])
         match self.gives:
             case "rows":
@@ -71,3 +75,26 @@ class StandIn:
         optimizer.step()
         optimizer.zero_grad()
         return {"loss": first, "reconstruction": first - 0.7, "kl": 2 * first + 0.2}
+
+
+class _Encoder(nn.Module):
+    """Images (B, 3, S, S) to mu and logvar (B, L); no answer, for its logvar is never above 0."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.heads = nn.Linear(3 * 8 * 8, 2 * latent_dim)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mu, logvar = self.heads(F.adaptive_avg_pool2d(x, 8).flatten(1)).chunk(2, dim=1)
+        return mu, -F.softplus(logvar)
+
+
+class _Decoder(nn.Module):
+    """Codes (B, L) to images (B, 3, 64, 64); no answer, for its pixels lie between -1 and 1."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(latent_dim, 12), nn.Linear(12, 3 * 64 * 64)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.tanh(self.last(F.leaky_relu(self.first(z)))).unflatten(1, (3, 64, 64))

@@ -118,7 +118,7 @@ def _answer(name: str, call: Call, namespace: Mapping[str, Any], kept: dict[str,
                 inputs[position] = inputs[
                     position
                 ].clone()  # as in training: no leaf, so it may be changed in place
-            with _replaced(getattr(function, "__globals__", {}), call.stand_ins or {}):
+            with _replaced(_globals(function), call.stand_ins or {}):
                 result = function(*inputs, **keywords)
             if call.cotangent is not None:
                 return _vector_jacobian_products(result, leaves, call.cotangent)
@@ -154,6 +154,12 @@ def _ours(name: str) -> Any:
         return importlib.import_module(f"autograder.{name}")
     except ImportError:
         return None
+
+
+def _globals(function: Any) -> dict[str, Any]:
+    """Where a function, or a class as it makes an object, looks up the names it uses."""
+    made_by: Any = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]
+    return getattr(made_by, "__globals__", {})
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -269,3 +270,15 @@ def test_a_station_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
     process = station._mine.station._process
     leave()
     assert process.returncode == 0
+
+
+def test_grades_from_a_thread_whose_event_loop_runs(
+    machines: Machines, tmp_path: Path, saved: list[str]
+) -> None:
+    machines.add_worker()
+
+    async def in_a_notebook() -> None:
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
+
+    asyncio.run(in_a_notebook())
+    assert saved == ["a"]

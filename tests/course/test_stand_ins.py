@@ -8,11 +8,10 @@ import torch
 from autograder.assignments import RELEASED, Assignment
 from autograder.checking import judge
 from autograder.checks import checks_of
+from autograder.stand_in import StandIn
 from autograder.target import LocalTarget
 
 SEED = 0
-# a VAE is made of the other two, and a network that could be lent would be an answer
-MADE_OF_OTHERS = ("VAE",)
 
 
 @pytest.mark.parametrize("assignment", RELEASED, ids=lambda assignment: assignment.slug)
@@ -24,10 +23,25 @@ def test_a_mistake_costs_nothing_of_what_else_there_is_to_write(written, assignm
             right = solution[name]
             for mistake in check.misconceptions:
                 solution[name] = mistake.variant
-                for other in checks.keys() - {name, *MADE_OF_OTHERS}:
+                for other in checks.keys() - {name}:
                     torch.manual_seed(SEED)  # some mistakes draw from the global source
                     verdict = judge(checks[other], LocalTarget(solution), 4, SEED)
                     if verdict.score != 4:
                         lost.append((mistake.name, other, [f.problem for f in verdict.findings if f.problem]))
             solution[name] = right
     assert not lost
+
+
+@pytest.mark.parametrize("assignment", RELEASED, ids=lambda assignment: assignment.slug)
+def test_what_is_lent_is_no_answer(assignment: Assignment) -> None:
+    checks = checks_of(assignment.slug)
+    lent = {
+        name: how
+        for check in checks.values()
+        for name, how in (check.helpers or {}).items()
+        if name in checks
+    }
+    for seed in range(3):
+        for name, (arguments, gives) in lent.items():
+            target = LocalTarget({name: StandIn(arguments, gives, seed)})
+            assert judge(checks[name], target, 4, seed).score == 0, name

@@ -337,6 +337,7 @@ VAE = Check(
         Part("encode and decode", 1, _vae_alone, _vae_alone_holds),
         Part("gradient", 1, _vae_gradients, _vae_gradients_hold),
     ),
+    helpers={"Encoder": (("latent_dim",), "encoder"), "Decoder": (("latent_dim",), "decoder")},
     misconceptions=(
         _m("vae-decodes-mu", "one-sample-joins-them", "mu is decoded; during training a sample is.",
            _vae(lambda mu, logvar, generator, training: mu)),
