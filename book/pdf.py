@@ -1,6 +1,7 @@
 """Make the whole book one PDF: python book/pdf.py --book build/book --out build/book.pdf
 
-Joins the finished pages, has Chromium set and print them, and puts the PDF at --out in one step.
+Joins the finished pages, has Chromium set and print them, and puts the PDF at --out in one step. A copy of it goes
+beside the pages, which then have a link to it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ROOT = BOOK.parent
 sys.path.insert(0, str(BOOK))
 
 from paper.joining import join  # noqa: E402
+from paper.offering import offer  # noqa: E402
 from paper.printing import PaperError, lay_out, print_page  # noqa: E402
 
 
@@ -26,7 +28,7 @@ def make_pdf(book: Path, out: Path) -> None:
     """Print the finished book.
 
     Args:
-        book: folder of its pages.
+        book: folder of its pages, which get a copy and a link.
         out: where the PDF goes.
 
     Raises:
@@ -42,6 +44,7 @@ def make_pdf(book: Path, out: Path) -> None:
     temporary = out.with_name(out.name + f".{os.getpid()}.tmp")
     temporary.write_bytes(pdf)
     temporary.replace(out)
+    offer(pdf, book)
 
 
 def main() -> int:

@@ -3,8 +3,11 @@
 * Pictures below the first wait until they are scrolled to; their sizes are in the page, so nothing jumps.
 * The theme draws icons twice: with a font, and with a script that replaces each by an SVG from a list of 2,000
   (1.5 MB). The font is enough, cut down to the icons that can appear.
+* Of the theme's style sheets the rules stay that can match something (see lean_styles.py).
+* The theme brings all of Bootstrap's script to name buttons and to lead back to the top; page.js does both.
 * The index of the search is loaded by the page that searches (see _templates/layout.html).
 * Scripts and styles in folders below _static belong to single figures, which load them themselves.
+* No script holds up a page, but for the few lines that others read at once.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from urllib.parse import unquote
 
 from docutils import nodes
 from fontTools import subset
+from lean_styles import cut_styles
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -28,6 +32,7 @@ PIXELS = {b"pt": 4 / 3, b"px": 1.0, b"": 1.0}
 ICON = re.compile(r'"\\(f[0-9a-f]{3})"')
 RULE_OF_ICON = re.compile(r"[^{}]*\.fa-[^{}]*\{[^{}]*\}")
 CLASS_OF_ICON = re.compile(r"\.(fa-[a-z0-9-]+):before(?=[^{}]*\{content:\"\\([0-9a-f]{3,4})\")")
+READ_AT_ONCE = "documentation_options.js"  # by scripts that stand in the page
 FONTS = "_static/vendor/fontawesome/webfonts"
 
 
@@ -83,7 +88,7 @@ def size_pictures(
 
 
 def leave_to_figures(app: Sphinx, config: Config) -> None:
-    """Take back what Jupyter Book adds to all pages from folders below _static; let no other script hold up a page."""
+    """Take back what Jupyter Book adds to all pages from folders below _static."""
     own = {
         name: [
             file
@@ -92,8 +97,22 @@ def leave_to_figures(app: Sphinx, config: Config) -> None:
         ]
         for name in ("html_js_files", "html_css_files")
     }
-    config.html_js_files = [(file, {"defer": "defer"}) for file in own["html_js_files"]]
+    config.html_js_files = own["html_js_files"]
     config.html_css_files = own["html_css_files"]
+
+
+def defer_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Let no script hold up a page; deferred ones run in their order when the page has been read.
+
+    Pages without a document, such as that of the search, have scripts of their own that expect the others at once.
+    """
+    if doctree is None or app.builder.name != "html":
+        return
+    for script in context["script_files"]:
+        if script.filename and not str(script.filename).endswith(READ_AT_ONCE):
+            script.attributes["defer"] = "defer"
 
 
 def icons_in(pages: str, styles: str) -> set[int]:
@@ -112,8 +131,8 @@ def icons_in(pages: str, styles: str) -> set[int]:
     return points
 
 
-def cut_icons(app: Sphinx, exception: Exception | None) -> None:
-    """Replace the font of icons by one with the icons of this book, and drop what no page asks for."""
+def cut(app: Sphinx, exception: Exception | None) -> None:
+    """Replace the font of icons by one with the icons of this book, and drop what no page needs."""
     if exception is not None or app.builder.name != "html":
         return
     out = Path(app.outdir)
@@ -126,6 +145,8 @@ def cut_icons(app: Sphinx, exception: Exception | None) -> None:
     cutter.subset(font)
     subset.save_font(font, str(out / "_static" / "icons.woff"), options)
     (out / "_static" / "scripts" / "fontawesome.js").write_text("// icons come from a font: see book.css\n")
+    (out / "_static" / "scripts" / "bootstrap.js").write_text("// what pages need of it is in page.js\n")
+    cut_styles(out, Path(app.srcdir) / "_static")
     for unused in [*out.rglob("*.map"), *(out / FONTS).glob("*.ttf")]:
         unused.unlink()
 
@@ -133,5 +154,6 @@ def cut_icons(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", leave_to_figures, priority=700)  # before Sphinx looks at them
     app.connect("html-page-context", size_pictures, priority=550)
-    app.connect("build-finished", cut_icons)
+    app.connect("html-page-context", defer_scripts, priority=960)  # when all have been added
+    app.connect("build-finished", cut)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

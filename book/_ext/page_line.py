@@ -1,7 +1,8 @@
 """The line below a page's title: how long it takes to read, and the page to take along as text or as a notebook.
 
-Also leaves the places that progress.js fills: for marking a page as read at its end, and for an overview on the
-start page. Without scripts these stay empty and unseen.
+Also leaves places for others to fill. progress.js fills one for marking a page as read at its end, and one for an
+overview on the start page; without scripts these stay empty and unseen. paper/offering.py puts a link to the PDF of the
+whole book into the line once there is one.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def _line(minutes: int, source: str, notebook: str | None) -> str:
         links.append(f'<a href="{notebook}" download>notebook</a>')
     return (
         f'<p class="page-line"><span class="reading-time">About {minutes} {unit} to read</span> '
-        f'<span class="page-downloads">Take this page along as {" or ".join(links)}</span></p>'
+        f'<span class="page-downloads">Take this page along as {" or ".join(links)}'
+        '<span class="whole-book"></span></span></p>'
     )
 
 

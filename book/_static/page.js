@@ -25,6 +25,23 @@
     document.getElementById("search-results").before(note);
   }
 
+  // The theme names one of its buttons only for Bootstrap's script, which this book does without (see _ext/lean_pages.py).
+  function nameButtons() {
+    for (const button of document.querySelectorAll("button[data-bs-title]")) button.title ||= button.dataset.bsTitle;
+  }
+
+  // The button that leads back to the top shows while a reader scrolls up.
+  function wayBack() {
+    const button = document.getElementById("pst-back-to-top");
+    if (!button) return;
+    let before = window.scrollY;
+    window.addEventListener("scroll", () => {
+      button.style.display = window.scrollY < before && window.scrollY > 0 ? "block" : "none";
+      before = window.scrollY;
+    });
+    button.addEventListener("click", () => window.scrollTo(0, 0));
+  }
+
   // A click on a formula in the title of a folded answer is a click on the title; sphinx-togglebutton knows only the latter.
   document.addEventListener(
     "click",
@@ -39,6 +56,8 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     searchOfFiles();
+    nameButtons();
+    wayBack();
     reachable();
     window.addEventListener("resize", reachable);
     window.MathJax?.startup?.promise?.then(reachable);

@@ -92,6 +92,51 @@ def test_icons_are_those_that_pages_and_styles_show(load: object) -> None:
     assert lean.icons_in('<i class="fa-solid fa-bars"></i>', styles) == {0xF0C9, 0xF107, 0xF0F3}
 
 
+STYLES = """
+@charset "utf-8"; /* .gone { */
+:root { --a: url("data:x,{;}"); }
+.kept, .gone:hover { color: red; background: url(a.png) }
+.kept:not(.gone) > a[href=".gone"], p { margin: .5em }
+.gone .kept { margin: 0 }
+#gone::before { content: "} .kept {" }
+@media (width > 9px) { .gone { top: 0 } .sd-a\\:b { top: 1px } }
+@media print { .gone { top: 0 } }
+@keyframes gone { from { top: 0 } to { top: 1px } }
+"""
+
+
+def test_rules_that_can_match_nothing_are_left_out(load: object) -> None:
+    lean: ModuleType = load("lean_styles")  # type: ignore[operator]
+    lines = lean.pruned(STYLES, {"kept", "sd-a:b"}).splitlines()
+    assert lines == [
+        '@charset "utf-8";',
+        ':root{ --a: url("data:x,{;}"); }',
+        ".kept{ color: red; background: url(a.png) }",
+        '.kept:not(.gone) > a[href=".gone"],p{ margin: .5em }',
+        "@media (width > 9px){.sd-a\\:b{ top: 1px }}",
+        "@keyframes gone{ from { top: 0 } to { top: 1px } }",
+    ]
+
+
+def test_styles_of_the_theme_are_cut_and_our_own_are_not(load: object, tmp_path: Path) -> None:
+    lean: ModuleType = load("lean_styles")  # type: ignore[operator]
+    book, own = tmp_path / "book", tmp_path / "own"
+    for folder in (book / "_static" / "figures", own / "figures"):
+        folder.mkdir(parents=True)
+    (book / "a.html").write_text('<p class="on-page">')
+    (book / "_static" / "a.js").write_text('node.classList.add("by-script")')
+    rules = ".on-page{top:0}\n.by-script{top:0}\n.nowhere{top:0}"
+    for path in (
+        book / "_static" / "theme.css",
+        book / "_static" / "figures" / "own.css",
+        own / "figures" / "own.css",
+    ):
+        path.write_text(rules)
+    lean.cut_styles(book, own)
+    assert (book / "_static" / "theme.css").read_text() == ".on-page{top:0}\n.by-script{top:0}"
+    assert (book / "_static" / "figures" / "own.css").read_text() == rules
+
+
 def test_a_page_carries_the_previews_of_its_links(load: object) -> None:
     previews: ModuleType = load("previews")  # type: ignore[operator]
     targets = {

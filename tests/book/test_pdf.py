@@ -44,6 +44,10 @@ def drawings_on(page: Any) -> int:
     return len(page.get("/Resources", {}).get("/XObject", {}))
 
 
+def test_it_is_small_enough_to_send(pdf: Path) -> None:
+    assert 1_000_000 < pdf.stat().st_size < 20_000_000
+
+
 def test_every_page_shows_something(reader: Any, texts: list[str]) -> None:
     assert 150 < len(texts) < 900
     words = [len(re.sub(r"\d+$", "", text.strip()).split()) for text in texts]
@@ -211,3 +215,36 @@ def test_a_missing_browser_is_named(joining: ModuleType, monkeypatch: pytest.Mon
     monkeypatch.delenv("CHROMIUM", raising=False)
     with pytest.raises(printing.PaperError, match="install the package chromium"):
         printing.find_chromium()
+
+
+def test_a_book_offers_the_pdf_that_lies_beside_it(joining: ModuleType, tmp_path: Path) -> None:
+    offering = importlib.import_module("paper.offering")
+    line = '<p class="page-line">Take this along as text<span class="whole-book"></span></p>'
+    pages = [tmp_path / "index.html", tmp_path / "sub" / "a.html", tmp_path / "search.html"]
+    pages[1].parent.mkdir()
+    for page in pages:
+        page.write_text("<p>no place</p>" if page.stem == "search" else line)
+    for content in (
+        b"%PDF" + bytes(1_600_000),
+        b"%PDF" + bytes(3_600_000),
+    ):  # a second one takes the place of the first
+        offering.offer(content, tmp_path)
+        assert (tmp_path / "book.pdf").read_bytes() == content
+        for page, address in zip(pages, ("book.pdf", "../book.pdf"), strict=False):
+            text = page.read_text()
+            assert text.count("<a ") == 1 and f', or <a href="{address}" download>' in text
+            assert f"({len(content) / 1e6:.0f} MB)" in text
+    assert pages[2].read_text() == "<p>no place</p>"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "book.pdf",
+        "index.html",
+        "search.html",
+        "sub",
+    ]
+
+
+def test_a_book_without_a_pdf_offers_none(book: Path) -> None:
+    for name in ("index", "02_bound"):
+        html = (book / f"{name}.html").read_text(encoding="utf-8")
+        assert ('href="book.pdf"' in html) == (book / "book.pdf").exists()
+        assert '<span class="whole-book">' in html
