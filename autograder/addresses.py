@@ -12,6 +12,9 @@ BOOK = ""  # the published book, such as "https://OWNER.github.io/NAME"
 
 COLAB = "https://colab.research.google.com"
 BINDER = "https://mybinder.org"
+LINKS_ARE_TEXTS = (
+    " Links lead to the book's texts; `make book` makes pages of them."  # at the top of each exercise
+)
 
 
 def badges(slug: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.assignments import Assignment
 from autograder.class_commands import add_commands, need_nbgrader
+from autograder.learner_commands import add_learner_commands
 from vae_ref.errors import CourseError
+from vae_ref.version import course_version
 
 DESCRIPTION = """\
 Check learners' code, and grade it safely.
@@ -22,9 +26,17 @@ Grading itself is nbgrader's: in a course whose nbgrader_config.py calls autogra
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks ✓ shows ?, and the command goes on
+            stream.reconfigure(errors="replace")
     args = _parser().parse_args(arguments)
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, "head" for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush at exit
+        return 141  # what a shell reports for a closed pipe
     except CourseError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return 2
@@ -37,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "autograder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"autograder {course_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_learner_commands(commands)
 
     check = commands.add_parser("check", help="check the functions of a Python file")
     check.description = (
@@ -155,9 +169,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> int:
     from autograder.files import check_file
+    from autograder.progress import remember
     from autograder.verdict import as_record, as_text
 
     verdicts = check_file(args.file)
+    for verdict in verdicts:
+        remember(verdict.check.name, verdict.score, verdict.points, args.file)
     if args.json:
         print(json.dumps({"checks": [as_record(verdict) for verdict in verdicts]}, ensure_ascii=False))
     else:

@@ -8,6 +8,7 @@ around or forged have no effect, and a file beside the notebook is never looked 
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import os
 import re
@@ -19,7 +20,6 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.utils import parse_utc
 
 from autograder.wire import printable
 
@@ -28,8 +28,14 @@ MAX_CELLS = 1000
 MAX_LISTS = 500_000  # and objects, in the whole file: each takes a hundred times the memory of its bracket
 MAX_SOURCE_CHARACTERS = 200_000  # of all cells together
 FIRST_YEAR, LAST_YEAR = 2000, 2200  # of times of hand-in
+# Windows, where learners look at their own files, knows only the last one
+OPEN = os.O_RDONLY | sum(
+    getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
 _TIME = re.compile(r"[0-9T:. +-]{1,40}([A-Za-z]{1,5})?")
 RECORD = "autograder"  # key of the notebook's metadata under which intake says what it did
+# nobody's mistake beside a notebook: nbgrader's time of hand-in, and what Jupyter and Python make by themselves
+EXPECTED = ("timestamp.txt", ".ipynb_checkpoints", "__pycache__")
 LONG = "not-run-when-graded"  # tag of cells that only show something
 
 
@@ -59,11 +65,36 @@ def take_in(folder: Path, skeleton: NotebookNode, name: str) -> Intake:
         path, note = _find(folder, name)
         notes += [note] if note else []
         submitted = _parse(_read(path, MAX_NOTEBOOK_BYTES))
-        strays = [_shown(n) for n in _names_in(folder) if n not in (path.name, "timestamp.txt")]
+        strays = [_shown(n) for n in _names_in(folder) if n not in (path.name, *EXPECTED)]
     except Refused as refusal:
-        return Intake(_marked(copy.deepcopy(skeleton), str(refusal), ()), str(refusal))
+        return _refusal(refusal, skeleton)
     if strays:
         notes.append(f"left out, because only the notebook is graded: {', '.join(strays[:10])}")
+    return _rebuilt(submitted, skeleton, notes)
+
+
+def take_in_file(path: Path, skeleton: NotebookNode) -> Intake:
+    """Rebuild a hand-in that is a notebook alone, whatever its name; arguments as for :func:`take_in`."""
+    try:
+        return _rebuilt(_parse(_read(path, MAX_NOTEBOOK_BYTES)), skeleton, [])
+    except Refused as refusal:
+        return _refusal(refusal, skeleton)
+
+
+def grade_ids_in(path: Path) -> set[str]:
+    """The ids that the cells of a notebook carry, by which an assignment is told from another.
+
+    Raises:
+        Refused: the notebook cannot be read.
+    """
+    return {cell["grade_id"] for cell in _parse(_read(path, MAX_NOTEBOOK_BYTES))}
+
+
+def _refusal(refusal: Refused, skeleton: NotebookNode) -> Intake:
+    return Intake(_marked(copy.deepcopy(skeleton), str(refusal), ()), str(refusal))
+
+
+def _rebuilt(submitted: list[dict[str, Any]], skeleton: NotebookNode, notes: list[str]) -> Intake:
     rebuilt, missing = _transplant(submitted, skeleton)
     if missing:
         notes.append(f"not found in the notebook: the cells for {', '.join(missing)}")
@@ -78,6 +109,9 @@ def record_of(notebook: NotebookNode) -> tuple[str, list[str]]:
 
 def hand_in_time(folder: Path) -> tuple[datetime | None, str]:
     """The time in ``timestamp.txt`` in UTC without a zone, and what is wrong with it if it cannot be used."""
+    # only here: learners, who ask whether a hand-in would be accepted, need not have nbgrader
+    from nbgrader.utils import parse_utc
+
     path = folder / "timestamp.txt"
     if not os.path.lexists(path):
         return None, ""
@@ -118,7 +152,9 @@ def _names_in(folder: Path) -> list[str]:
 def _read(path: Path, max_bytes: int) -> bytes:
     """The content of a plain file, never through a link."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if path.is_symlink():  # where the system has no O_NOFOLLOW
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        handle = os.open(path, OPEN)
     except OSError as error:
         if path.is_symlink():
             raise Refused(f"{_shown(path.name)} is a link to another file; hand in the file itself") from None

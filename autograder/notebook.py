@@ -13,6 +13,7 @@ from autograder.assignments import assignment_asking_for
 from autograder.checking import Verdict, judge
 from autograder.checks import check_named
 from autograder.hints import LEVELS
+from autograder.progress import remember
 from autograder.target import LocalTarget
 from autograder.verdict import as_html, as_text
 from vae_ref.errors import CourseError
@@ -81,6 +82,7 @@ def check(function: Callable[..., Any], hint: int = 0) -> ShownVerdict | Stopped
             verdict = judge(examination, LocalTarget(namespace), points, NOTEBOOK_SEED, show)
         except KeyboardInterrupt:  # its traceback would be of our own code
             return Stopped(name)
+    remember(name, verdict.score, points)
     return ShownVerdict(verdict, hint)
 
 

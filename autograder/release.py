@@ -24,7 +24,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
-from autograder.addresses import BOOK, badges, in_book, setup_code
+from autograder.addresses import BOOK, LINKS_ARE_TEXTS, badges, in_book, setup_code
 from autograder.assignments import Assignment
 from autograder.intake import LONG
 from vae_ref.errors import CourseError
@@ -138,7 +138,7 @@ def box(assignment: Assignment) -> str:
         f"When you are done, you can\n\n{goals}",
         "Run the cells from top to bottom: each needs those before it. Every check tells what it found, as often as "
         "you like; `check(name, hint=1)` gives a hint, and there are three. Neither costs points."
-        + ("" if BOOK else " Links lead to the book's texts; `make book` makes pages of them."),
+        + ("" if BOOK else LINKS_ARE_TEXTS),
     ]
     return "\n\n".join(line for line in lines if line)
 

@@ -9,6 +9,7 @@ import warnings
 
 from vae_ref.commands import data, evaluate, report, reproduce, sample, train
 from vae_ref.errors import CourseError
+from vae_ref.version import course_version
 
 COMMANDS = (  # in the order of --help
     data,
@@ -40,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"vae-ref {course_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(commands)
