@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 import vae_ref
 from autograder.apart import Grading, prepare
 from autograder.assignments import assignment_named
+from autograder.grader_version import grader_of
 from autograder.grading import fill_in_reason, was_refused
 from autograder.intake import record_of
 from autograder.wall import Lane, Limits
@@ -64,7 +65,14 @@ class Task:
         """A short name for all that decides the grades."""
         notebook = self.notebook
         cells = [[cell.cell_type, _grade_id(cell), cell.source] for cell in notebook.cells]
-        parts = [self.slug, self.student, record_of(notebook), cells, asdict(self.limits), grader_version()]
+        parts = [
+            self.slug,
+            self.student,
+            record_of(notebook),
+            cells,
+            asdict(self.limits),
+            grader_of(self.slug),
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -85,7 +93,7 @@ def _grade_id(cell: NotebookNode) -> str:
 
 @functools.cache
 def grader_version() -> str:
-    """A short name for the code that grades, the reference included; any change of it changes it."""
+    """A short name for all the code, the reference included, by which machines see that they have the same."""
     digest = hashlib.sha256()
     for package in (Path(__file__).parent, Path(vae_ref.__file__).parent):
         for path in sorted(package.rglob("*.py")):
@@ -122,9 +130,12 @@ class Store:
                 other.unlink()
 
     def _path(self, task: Task) -> Path:
-        # a learner's name may be as long as a file's name can be
-        whose = hashlib.sha256(task.student.encode()).hexdigest()[:16]
-        return self._folder / whose / f"{task.key}.ipynb"
+        return self._folder / folder_of(task.student) / f"{task.key}.ipynb"
+
+
+def folder_of(student: str) -> str:
+    """The folder of a learner in the store of an assignment: a name may be as long as a file's name can be."""
+    return hashlib.sha256(student.encode()).hexdigest()[:16]
 
 
 # Grades tasks, in any order and wherever it likes, and yields each with its graded notebook as soon as that is there.

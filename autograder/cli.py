@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograder.assignments import Assignment
 from autograder.class_commands import add_commands, need_nbgrader
+from autograder.course_commands import add_course_commands
 from autograder.learner_commands import add_learner_commands
 from vae_ref.errors import CourseError
 from vae_ref.version import course_version
@@ -163,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     grades.set_defaults(run=_grades)
 
+    add_course_commands(commands)
     add_commands(commands)
     return parser
 

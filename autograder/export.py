@@ -26,6 +26,8 @@ from autograder.canvas import Roster, canvas_rows, no_roster, read_roster
 from autograder.checks import checks_of
 from autograder.grading import verdict_record
 from autograder.hand_ins import Score, graded_notebook, open_course, scores_of
+from autograder.late import settle
+from autograder.release import course_config
 from autograder.spreadsheets import as_text, is_formula, number, to_csv
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text
@@ -276,6 +278,7 @@ def export(course: Path, slugs: Sequence[str], kind: str, out: Path, roster: Pat
         raise CourseError(f"--roster is for --format canvas, not for {kind}: leave it out")
     for slug in slugs:
         coursedir = open_course(course, slug)
+        settle(coursedir, course_config(course), slug)
     exporter = EXPORTERS[kind](coursedir, to=str(out), assignment=list(slugs))
     if isinstance(exporter, CanvasExporter) and roster is not None:
         exporter.roster = str(roster)

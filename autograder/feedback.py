@@ -34,6 +34,7 @@ from autograder.assignments import assignment_named
 from autograder.formulas import mathml
 from autograder.gradebook import require_gradebook
 from autograder.grading import verdict_record
+from autograder.late import settle
 from autograder.release import course_config
 from vae_ref.errors import CourseError
 
@@ -227,6 +228,7 @@ def make_feedback(course: Path, slug: str) -> str:
     config = course_config(course)
     coursedir = CourseDirectory(config=config, root=str(course), assignment_id=slug)
     require_gradebook(coursedir, slug)
+    settle(coursedir, config, slug)
     app = _Feedback(coursedir=coursedir, config=config)
     app.force = True  # grades given by hand since then change no time stamp
     app.log.setLevel(logging.CRITICAL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy
@@ -25,20 +27,40 @@ def require_gradebook(coursedir: CourseDirectory, slug: str) -> None:
     url = coursedir.db_url
     if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).is_file():
         raise CourseError(f"there is no gradebook at {url}: run nbgrader generate_assignment {slug} first")
-    try:
-        engine = sqlalchemy.create_engine(
-            url, connect_args={"timeout": BUSY_SECONDS} if url.startswith(SQLITE) else {}
-        )
+    require_connection(url)
+    with _in_words(url), Gradebook(url, coursedir.course_id) as gradebook:
+        try:
+            gradebook.find_assignment(slug)
+        except MissingEntry:
+            raise CourseError(
+                f"the gradebook {engine_name(url)} has no assignment {slug!r}: release it first"
+            ) from None
+
+
+def require_connection(url: str) -> None:
+    """See that a gradebook's database answers and can be written; a file need not be there, but its folder.
+
+    Raises:
+        CourseError: it does not; the message says what to do.
+    """
+    lite = url.startswith(SQLITE)
+    file = Path(url.removeprefix(SQLITE))
+    if lite and not file.parent.is_dir():
+        raise CourseError(f"there is no folder {file.parent} for the gradebook: make it, or name another")
+    if lite and not file.exists():
+        return
+    with _in_words(url):
+        engine = sqlalchemy.create_engine(url, connect_args={"timeout": BUSY_SECONDS} if lite else {})
         with engine.connect() as connection:
             # SQLite allows one writer at a time: wait for our turn now, not in the middle of a hand-in
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith(SQLITE) else "SELECT 1")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if lite else "SELECT 1")
             connection.rollback()
-        with Gradebook(url, coursedir.course_id) as gradebook:
-            gradebook.find_assignment(slug)
-    except MissingEntry:
-        raise CourseError(
-            f"the gradebook {engine_name(url)} has no assignment {slug!r}: release it first"
-        ) from None
+
+
+@contextlib.contextmanager
+def _in_words(url: str) -> Iterator[None]:
+    try:
+        yield
     except (SQLAlchemyError, ImportError) as error:
         reason = " ".join(str(getattr(error, "orig", error)).split())
         raise CourseError(

@@ -89,7 +89,8 @@ def verdict_record(graded: NotebookNode) -> dict[str, Any]:
 
     Returns:
         ``refused`` and ``notes`` of the intake, ``verdicts`` (see :func:`autograder.verdict.as_record`), ``stopped``
-        (why cells were ended) and ``seconds`` that it took; the last three are empty where nothing was graded.
+        (why cells were ended) and ``seconds`` that it took; these three are empty where nothing was graded. ``grader``
+        is the version that graded, see :func:`autograder.grader_version.grader_of`.
     """
     refused, notes = record_of(graded)
     found = graded.metadata.get(RECORD, {})
@@ -99,6 +100,7 @@ def verdict_record(graded: NotebookNode) -> dict[str, Any]:
         "verdicts": [dict(verdict) for verdict in found.get("verdicts", [])],
         "stopped": [str(reason) for reason in found.get("stopped", [])],
         "seconds": float(found.get("seconds", 0.0)),
+        "grader": str(found.get("grader", "")),
     }
 
 

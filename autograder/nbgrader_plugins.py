@@ -34,8 +34,9 @@ from traitlets.config import Config
 from autograder import formgrader, station
 from autograder.batch import Store, task_of
 from autograder.gradebook import require_gradebook
+from autograder.grader_version import grader_of
 from autograder.grading import fill_in_reason
-from autograder.intake import Intake, hand_in_time, record_of, take_in
+from autograder.intake import RECORD, Intake, hand_in_time, record_of, take_in
 from autograder.wall import Limits, require_wall
 from vae_ref.errors import CourseError
 
@@ -65,6 +66,7 @@ def configure(config: Config, limits: Limits | None = None) -> None:
             {Execute: [Judge], SaveAutoGrades: [SaveAutoGrades, RecordReasons]}.get(stock, [stock])
         )
     ]
+    config.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"
     config.HTMLExporter.sanitize_html = True  # the formgrader's pages show what learners wrote
     # or the formgrader's first page shows the address of the gradebook with its password
     config.FormgradeExtension.debug = False
@@ -132,6 +134,14 @@ class Autograde(StockAutograde):
                 self.log.error("Hand-in of %r cannot be taken in: %s", match["student"], type(error).__name__)
         super().init_notebooks()
 
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        """Enter the hand-in; nbgrader would keep the time of an earlier one where this one has none."""
+        super().init_assignment(assignment_id, student_id)
+        if self.coursedir.get_existing_timestamp(self._format_source(assignment_id, student_id)) is None:
+            with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+                gradebook.find_submission(assignment_id, student_id).timestamp = None
+                gradebook.db.commit()
+
     def _rebuild(self, folder: Path, student: str, skeletons: dict[str, NotebookNode]) -> None:
         destination = Path(self._format_source(self.coursedir.assignment_id, student))
         destination.mkdir(parents=True)
@@ -184,6 +194,7 @@ class Judge(NbGraderPreprocessor):
             if cell.cell_type == "code":
                 cell.outputs = done.outputs
         nb.metadata.update(graded.metadata)
+        nb.metadata[RECORD]["grader"] = grader_of(task.slug)
         return nb, resources
 
 

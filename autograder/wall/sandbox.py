@@ -195,8 +195,8 @@ def modules_inside(chapter: int) -> list[str]:
     return ["wire.py", "props.py", "handling.py", "stand_in.py", "target.py", *models]
 
 
-def _course_files(chapter: int) -> list[str]:
-    """Binds for ``/course``: the chapters before this one, and a stand-in for ``autograder``."""
+def visible_files(chapter: int) -> list[tuple[Path, str]]:
+    """Files and folders of the course that learners' code of a chapter may see, each with its name in ``/course``."""
     reference = Path(vae_ref.__file__ or "").resolve().parent
     grader = Path(autograder.__file__ or "").resolve().parent
     visible = [*OPEN_MODULES, *(WEIGHTS_MODULES if chapter >= WEIGHTS_FROM else ())]
@@ -206,21 +206,25 @@ def _course_files(chapter: int) -> list[str]:
     visible += [
         file for assignment in ASSIGNMENTS if assignment.number == chapter for file in assignment.given
     ]
-    args = [*_parents("/course/vae_ref/x"), *_parents("/course/autograder/x")]
-    for folder in dict.fromkeys(Path(name).parent for name in visible):
-        if folder.parts:  # of the chapter itself: a package without the file that imports all of it
-            args += ["--perms", "0755", "--dir", f"/course/vae_ref/{folder}"]
-    for name in visible:
-        if (reference / name).exists():
-            args += ["--ro-bind", str(reference / name), f"/course/vae_ref/{name}"]
-    for source, name in (
+    return [
+        *((reference / name, f"vae_ref/{name}") for name in visible if (reference / name).exists()),
         (INSIDE / "start.py", "start.py"),
         (INSIDE / "warm.py", "warm.py"),
         (INSIDE / "calls.py", "calls.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
         *((grader / name, f"autograder/{name}") for name in modules_inside(chapter)),
-    ):
+    ]
+
+
+def _course_files(chapter: int) -> list[str]:
+    """Binds for ``/course``: the chapters before this one, and a stand-in for ``autograder``."""
+    visible = visible_files(chapter)
+    args = [*_parents("/course/vae_ref/x"), *_parents("/course/autograder/x")]
+    for folder in dict.fromkeys(Path(name).parent for _, name in visible):
+        if len(folder.parts) > 1:  # of the chapter itself: a package without the file that imports all of it
+            args += ["--perms", "0755", "--dir", f"/course/{folder}"]
+    for source, name in visible:
         args += ["--ro-bind", str(source), f"/course/{name}"]
     return args
 

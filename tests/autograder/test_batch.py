@@ -115,7 +115,7 @@ def test_what_is_graded_is_left_alone_until_it_or_the_grader_changes(
     notebook.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="said before")]
     assert store.has(replace(task("a"), text=nbformat.writes(notebook)))
     assert not store.has(replace(task("a"), limits=Limits(cell_seconds=1)))
-    monkeypatch.setattr(batch, "grader_version", lambda: "another")
+    monkeypatch.setattr(batch, "grader_of", lambda slug: "another")
     assert store.load(task("a")) is None
 
 
