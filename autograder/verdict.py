@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from autograder.addresses import BOOK, in_book
@@ -142,7 +143,10 @@ def _link(verdict: Verdict, hint: int | None) -> str:
     """Where the book explains it, in HTML: a link where there is something to follow it to."""
     words = escape(_reading(verdict))
     assignment = assignment_asking_for(verdict.check.name)
-    if assignment is None or (hint is None and not BOOK):  # a page of feedback stands alone
+    if assignment is None:
+        return words
+    # a page of feedback stands alone; a notebook may lie where the book does not
+    if not BOOK and (hint is None or not Path(in_book(assignment.slug)).is_file()):
         return words
     return f'<a href="{escape(in_book(assignment.slug, _section(verdict)))}">{words}</a>'
 
