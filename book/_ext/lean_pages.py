@@ -110,9 +110,12 @@ def defer_scripts(
     """
     if doctree is None or app.builder.name != "html":
         return
-    for script in context["script_files"]:
-        if script.filename and not str(script.filename).endswith(READ_AT_ONCE):
-            script.attributes["defer"] = "defer"
+    context["script_files"] = [  # new ones, for all pages share the old
+        type(script)(script.filename, priority=script.priority, **script.attributes | {"defer": "defer"})
+        if script.filename and not str(script.filename).endswith(READ_AT_ONCE)
+        else script
+        for script in context["script_files"]
+    ]
 
 
 def icons_in(pages: str, styles: str) -> set[int]:
