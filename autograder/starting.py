@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
+
 from autograder.addresses import BOOK, LINKS_ARE_TEXTS
 from autograder.assignments import RELEASED, Assignment
 from vae_ref.errors import CourseError
@@ -58,10 +60,11 @@ def start(folder: Path) -> Iterator[tuple[str, str]]:
         fresh = _for_learners(released, assignment, folder)
         there = _read(folder / place)
         before = copied.get(assignment.slug, {})
-        if there is None or (there != fresh and _digest(there) == before.get("written")):
+        same = there is not None and _digest(there) == _digest(fresh)
+        if there is None or (not same and _digest(there) == before.get("written")):
             write_atomically(folder / place, lambda file, content=fresh: file.write(content))  # type: ignore[misc]
             what = NEW if there is None else RENEWED
-        elif there == fresh:
+        elif same:
             what = SAME
         else:
             what = OUTDATED if before and before.get("released") != _digest(released) else YOURS
@@ -73,7 +76,7 @@ def start(folder: Path) -> Iterator[tuple[str, str]]:
 
 def started_folder(place: Path) -> Path | None:
     """The learner's folder that ``place`` is, or lies in; None if there is none."""
-    place = place.absolute()
+    place = place.resolve()
     return next((folder for folder in (place, *place.parents) if (folder / MARK).is_dir()), None)
 
 
@@ -101,7 +104,7 @@ def _read(path: Path) -> bytes | None:
 
 def _for_learners(released: bytes, assignment: Assignment, folder: Path) -> bytes:
     """A notebook whose links to the book lead somewhere, or say in words where to look."""
-    if BOOK or (folder.absolute().parent / "book" / f"{assignment.slug}.md").is_file():
+    if BOOK or (folder.resolve().parent / "book" / f"{assignment.slug}.md").is_file():
         return released
     notebook = json.loads(released)
     for cell in notebook["cells"]:
@@ -117,4 +120,10 @@ def _in_words(link: re.Match[str]) -> str:
 
 
 def _digest(content: bytes) -> str:
+    """A name for what a person wrote in a notebook: opening, running and saving it in Jupyter does not change that."""
+    try:
+        cells = nbformat.reads(content.decode(), as_version=4).cells
+        content = json.dumps([[cell.id, cell.cell_type, cell.source] for cell in cells]).encode()
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, nbformat.ValidationError):
+        pass  # no notebook of ours: its bytes count
     return hashlib.sha256(content).hexdigest()

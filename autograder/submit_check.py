@@ -101,7 +101,7 @@ def _look_at_file(path: Path, in_wrong_folder: bool = False) -> Look:
     try:
         written_for = _assignment_of(grade_ids_in(path))
     except Refused as refusal:
-        return Look(path.name, path, refused=str(refusal))
+        return Look(path.stem if path.stem in SLUGS else path.name, path, refused=str(refusal))
     assignment = SLUGS.get(path.stem, written_for)
     if assignment is None:
         known = f"{RELEASED[0].slug}.ipynb to {RELEASED[-1].slug}.ipynb"

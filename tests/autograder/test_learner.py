@@ -114,6 +114,29 @@ def test_a_newer_release_replaces_only_what_was_not_touched(
     assert (folder / "02_bound" / "mine.ipynb").read_text() == "my work"
 
 
+def test_what_was_only_run_and_saved_is_not_touched(folder: Path) -> None:
+    notebook = nbformat.read(folder / BOUND, as_version=4)
+    notebook.metadata["language_info"] = {"name": "python", "version": "3.13"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="ran")]
+    nbformat.write(notebook, folder / BOUND)
+    before = (folder / BOUND).read_bytes()
+    assert outcomes(folder)[BOUND] == SAME and (folder / BOUND).read_bytes() == before
+    notebook.cells.append(nbformat.v4.new_markdown_cell("a thought"))
+    nbformat.write(notebook, folder / BOUND)
+    assert outcomes(folder)[BOUND] == YOURS
+
+
+def test_a_folder_named_from_within_is_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_links_to_a_book_that_is_there_stay(tmp_path)
+    monkeypatch.chdir(tmp_path / "mine" / "02_bound")
+    assert set(outcomes(Path("..")).values()) == {SAME}
+    assert started_folder(Path("..")) == tmp_path / "mine"
+
+
 def test_an_untouched_copy_is_renewed(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     newer = tmp_path / "newer.ipynb"
     newer.write_bytes(released_notebook("02_bound").read_bytes().replace(b"Exercise", b"Newer", 1))
