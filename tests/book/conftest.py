@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+sys.path.insert(0, str(Path(__file__).parent))  # helpers of these tests stand beside them
+from figure_scripts import BOOK, SCRIPTS, open_scripts
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -116,3 +119,24 @@ def visit(browser: Any) -> Any:
         return seen
 
     return open_page
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All scripts in one folder, as in the finished book."""
+    generated = tmp_path_factory.mktemp("generated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BOOK))
+        from figures import make_figures
+
+        make_figures(generated)
+    for script in SCRIPTS.glob("*.js"):
+        (generated / "static" / "figures" / script.name).write_bytes(script.read_bytes())
+    return generated / "static" / "figures"
+
+
+@pytest.fixture(scope="session")
+def numbers(browser: Any, scripts: Path) -> Iterator[Any]:
+    page = open_scripts(browser, scripts)
+    yield page
+    page.close()
