@@ -25,6 +25,10 @@ BOOK = ROOT / "book"
 
 # page, label of the equation, what stands in the cell, what takes its place
 CHANGES = [
+    ("00_start", "eq-linear-autoencoder", "left_out = values[L:].sum()", "left_out = 0.5 * values[L:].sum()"),
+    ("00_start", "eq-evade-noise", "abs(slope + 2) < 0.05", "abs(slope - 2) < 0.05"),
+    ("00_start", "eq-start-posterior", "-squared_distance / (2 * strength**2)", "-squared_distance / strength**2"),
+    ("00_start", "eq-likelihood-is-divergence", "likelihood, -entropy - forward", "likelihood, -entropy + forward"),
     ("01_dogs", "eq-change-of-scale", "(before - D * math.log(a))", "(before + D * math.log(a))"),
     ("01_dogs", "eq-nats-to-bits", "-log_p_x / math.log(2) + math.log2(255)", "-log_p_x / math.log(2) + 8"),
     ("01_dogs", "eq-floor-value", "math.e * (tau**2 + 1 / 12))", "math.e * (tau**2 - 1 / 12))"),
@@ -48,6 +52,14 @@ CHANGES = [
     ("04_networks", "eq-decoder-gradient", "of_the_bound, true_gradient -", "of_the_bound, true_gradient +"),
     ("05_training", "eq-gradient-noise", "+ 2 * w**2 * s**4) / sigma_x**4", "+ w**2 * s**4) / sigma_x**4"),
     ("05_training", "eq-adam-scale", "lr=0.01, eps=1e-8 / c), 1)", "lr=0.01, eps=1e-8 * c), 1)"),
+    ("06_generation", "eq-noise-of-the-code", "(logvar[:100, j].exp() *", "((0.5 * logvar[:100, j]).exp() *"),
+    ("06_generation", "eq-best-spread", "moved / (L * sigma**2) - 1", "moved / (2 * L * sigma**2) - 1"),
+    ("06_generation", "eq-squared-norm", "lengths.std() - math.sqrt(0.5)", "lengths.std() - math.sqrt(2)"),
+    ("06_generation", "eq-concentration", "-dims / 2 * (eps - math.log1p(eps))", "-dims * (eps - math.log1p(eps))"),
+    ("06_generation", "eq-total-variance", "within + between, rtol", "within - between, rtol"),
+    ("06_generation", "eq-surgery", "information + distance - average", "information - distance - average"),
+    ("06_generation", "eq-log-mean-exp", "- math.log(600))) < 1e-3", "+ math.log(600))) < 1e-3"),
+    ("06_generation", "eq-temperature", "(0.36 - 1 - math.log(0.36))", "(0.36 - 1 + math.log(0.36))"),
     ("08_clinic", "eq-clinic-profile", "(variance / (w**2 + c) + torch.log", "(variance / (w**2 + c) - torch.log"),
     ("08_clinic", "eq-clinic-whole-loss", "P.diagonal().log().sum() +", "0.5 * P.diagonal().log().sum() +"),
     ("08_clinic", "eq-clinic-curvature", "(1 - eigenvalues / c) / sigma**2", "(1 - eigenvalues / c) / c"),
