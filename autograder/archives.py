@@ -6,12 +6,14 @@ before it is read, each file while it is unpacked, and links are not followed.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,16 +43,20 @@ class Entry:
     read: Callable[[int], bytes]
 
 
-def entries(source: Path) -> Generator[Entry, None, None]:
-    """The files of a folder or a zip archive.
+@contextlib.contextmanager
+def entries(source: Path) -> Iterator[list[Entry]]:
+    """The files of a folder or a zip archive, which can be read as long as the context lasts.
 
     Raises:
         CourseError: it is neither, or has too many files.
     """
     if source.is_dir():
-        yield from _of_folder(source)
+        yield [*_of_folder(source)]
     elif source.is_file():
-        yield from _of_zip(source)
+        with _opened(source) as archive:
+            files = [info for info in archive.infolist() if not info.is_dir()]
+            _require(len(files), source)
+            yield [Entry(i.filename, functools.partial(_unpacked, archive, i)) for i in files]
     else:
         raise CourseError(f"there is no {source}: name a folder or a zip file")
 
@@ -63,7 +69,7 @@ def _of_folder(source: Path) -> Iterator[Entry]:
             count += 1
             _require(count, source)
             path = Path(folder) / name
-            yield Entry(path.relative_to(source).as_posix(), lambda most, path=path: _plain(path, most))  # type: ignore[misc]
+            yield Entry(path.relative_to(source).as_posix(), functools.partial(_plain, path))
 
 
 def _plain(path: Path, most: int) -> bytes:
@@ -77,16 +83,11 @@ def _plain(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def _of_zip(source: Path) -> Iterator[Entry]:
+def _opened(source: Path) -> zipfile.ZipFile:
     _require_short_list(source)
     try:
-        with zipfile.ZipFile(source) as archive:
-            infos = archive.infolist()
-            _require(len(infos), source)
-            for info in infos:
-                if not info.is_dir():
-                    yield Entry(info.filename, lambda most, info=info: _unpacked(archive, info, most))  # type: ignore[misc]
-    except (zipfile.BadZipFile, OSError, ValueError, UnicodeDecodeError) as error:
+        return zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise CourseError(f"{source} cannot be read as a zip file ({error}): download it again") from None
 
 

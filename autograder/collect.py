@@ -10,7 +10,6 @@ Whose a file is says :mod:`autograder.file_names`. Learners are matched with the
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
 from dataclasses import dataclass, field
@@ -94,7 +93,7 @@ def collect(course: Path, slug: str, source: Path) -> Collected:
             for s in gradebook.students
         ]
     done = Collected()
-    with contextlib.closing(entries(source)) as files:
+    with entries(source) as files:
         found = _sorted(
             [*files], slug, {number: i for i, _, number in known if number}, _by_name(known), done
         )
@@ -176,6 +175,7 @@ def _put(coursedir: CourseDirectory, slug: str, student: str, handed_in: HandedI
         contents[f"{slug}.ipynb"] = contents.pop(notebooks[0])
     if not notebooks:
         if folder.is_dir():
+            done.same += 1
             return 0
         done.notes.append(f"{student} handed in no notebook that can be read: graded as empty")
     if folder.is_dir() and _content_of(folder) == contents:

@@ -47,9 +47,7 @@ class Whose:
 def split(names: Sequence[str], slug: str) -> dict[str, tuple[str, ...]]:
     """The parts of each name, without a folder around everything, and without files that systems make by themselves."""
     parts = {
-        name: tuple(part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".."))
-        for name in names
-        if not OF_SYSTEMS.search(name)
+        name: PurePosixPath(name.replace("\\", "/")).parts for name in names if not OF_SYSTEMS.search(name)
     }
     parts = {name: found for name, found in parts.items() if found}
     first = {found[0] for found in parts.values()}
@@ -76,6 +74,8 @@ def whose(
     """
     file = parts[-1]
     found = Whose("", file, "")
+    if {"/", ".."} & {*parts}:
+        return found  # no platform writes such names
     if match := MOODLE.fullmatch(parts[0]):
         name = by_name.get(folded(match["name"]), match["name"])
         found = Whose(name, match["file"] or file, match["number"])

@@ -30,6 +30,7 @@ from tqdm.auto import tqdm
 from autograder.assignments import Assignment
 from autograder.batch import Task, on_this_machine, task_of
 from autograder.checks import checks_of
+from autograder.definitions import Misconception
 from autograder.grading import verdict_record
 from autograder.intake import take_in
 from autograder.pictures import QUIETLY
@@ -160,10 +161,15 @@ def _class(
     yield _handed_in(assignment, UNTOUCHED, copy.deepcopy(skeleton), skeleton)
     for name, check in checks_of(assignment.slug).items():
         for mistake in check.misconceptions[:each]:
-            with _by_value(assignment.number):
-                data = base64.b85encode(zlib.compress(cloudpickle.dumps(mistake.variant), 9)).decode()
-            wrong = {**written, name: MISTAKE.format(name=name, data=data)}
+            wrong = {**written, name: mistake_source(assignment, name, mistake)}
             yield _handed_in(assignment, mistake.name, filled(skeleton, wrong), skeleton)
+
+
+def mistake_source(assignment: Assignment, name: str, mistake: Misconception) -> str:
+    """A cell that holds a known mistake in place of what learners write under ``name``."""
+    with _by_value(assignment.number):
+        data = base64.b85encode(zlib.compress(cloudpickle.dumps(mistake.variant), 9)).decode()
+    return MISTAKE.format(name=name, data=data)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,15 @@
+"""The simulated class, small: one learner of each kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.class_of_200 import KINDS, measure
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("class")
+def test_a_term_loses_nobody_and_explains_every_score() -> None:
+    assert set(KINDS[:12]) == set(KINDS)
+    found = measure(12, ("02_bound", "09_tighter"))
+    assert found["learners_moved"] >= 8 and found["hand_ins"] == 24
