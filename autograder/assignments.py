@@ -1,4 +1,4 @@
-"""The one table of the course: its ten chapters, and what learners write in them.
+"""The one table of the course: its chapters, and what learners write in them.
 
 The checks, the release, the masks of the wall, the book's boxes and the README's table are all made from it.
 """
@@ -330,7 +330,9 @@ def assignment_named(slug: str) -> Assignment:
         if assignment.slug == slug:
             return assignment
     known = ", ".join(a.slug for a in ASSIGNMENTS)
-    raise KeyError(f"there is no assignment named {slug!r}; there is {known}")
+    raise KeyError(
+        f"there is no assignment named {slug!r}; there is {known} (a new one starts in autograder/assignments.py)"
+    )
 
 
 def assignment_asking_for(function: str) -> Assignment | None:

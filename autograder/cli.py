@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
     validation = commands.add_parser("validate", help="try the checks on known mistakes and right answers")
     validation.description = (
-        "Judge every known mistake, which must be found and named, and every known right answer, which must pass. "
+        "Say what an assignment still lacks, and how to add it. If nothing, judge every known mistake, which must be "
+        "found and named, and every known right answer, which must pass. "
         "Prints the kill matrix as Markdown. Exit code 1 if a mistake passes, a right answer fails, fewer than nine in "
         "ten mistakes are called by their name only, or two cannot be told apart without the catalogue saying so."
     )
@@ -186,12 +187,15 @@ def _check(args: argparse.Namespace) -> int:
 
 def _validate(args: argparse.Namespace) -> int:
     from autograder.assignments import ASSIGNMENTS, assignment_named
+    from autograder.rooms import require_complete
     from autograder.validate import kill_matrix, validate_assignments
 
     try:
         chosen = [assignment_named(slug) for slug in args.assignments] or ASSIGNMENTS
     except KeyError as error:
         raise CourseError(error.args[0]) from None
+    for assignment in chosen:
+        require_complete(assignment)
     report = validate_assignments(chosen)
     print(kill_matrix(report), end="")
     return 0 if report.good else 1

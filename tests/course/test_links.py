@@ -54,6 +54,6 @@ def test_every_section_that_is_asked_about_leads_to_the_exercise(
 
 def test_each_assignment_tells_where_it_comes_from_and_where_it_leads(repository: Path) -> None:
     for before, after in itertools.pairwise(RELEASED):
-        assert after.number == before.number + 1
+        assert after.number > before.number  # some chapters have no exercise
     for assignment in RELEASED[:-1]:
         assert re.search(r"\bnext\b", text_of(repository, assignment)[-1500:], re.IGNORECASE), assignment.slug
