@@ -99,7 +99,8 @@ def _texts(assignment: Assignment, root: Path, checks: tuple[Check, ...]) -> Ite
         yield f"{page} is missing: write the chapter there, with the sections that checks name"
     else:
         labels = set(LABEL.findall((root / page).read_text(encoding="utf-8")))
-        named = {part.section for check in checks for part in (check, *check.misconceptions)}
+        named = {check.section for check in checks}
+        named |= {mistake.section for check in checks for mistake in check.misconceptions}
         for label in sorted(named - labels):
             yield f"{page} has no section ({label})=, which checks send learners to"
     listed = (root / contents).read_text(encoding="utf-8")
