@@ -85,7 +85,7 @@ class BatchAutograde(Autograde):
             if isinstance(error.__context__, OperationalError):
                 raise  # the gradebook is out of reach, for the others too
             return [error]
-        after = standing(self.coursedir, slug, student)
+        after = standing(self.coursedir, slug, student) if before is not None else None
         if before is not None and after is not None:
             keep_settled(self.coursedir, slug, student, before, after)
             self._tell(slug, [*moves_between(student, before, after)])
