@@ -112,12 +112,18 @@ def keep_settled(
 def moves_between(student: str, before: Standing, after: Standing) -> Iterator[Move]:
     """The parts of a score that differ, each with its reason."""
     cause = _cause(before, after)
-    verdicts = {verdict["name"]: verdict for verdict in after.record.get("verdicts", [])}
+    old_verdicts, verdicts = (
+        {verdict["name"]: verdict for verdict in one.record.get("verdicts", [])} for one in (before, after)
+    )
     for cell in dict.fromkeys([*before.points, *after.points]):
         old, new = before.points.get(cell, 0.0), after.points.get(cell, 0.0)
         if abs(old - new) > SMALLEST:
             name = cell.removeprefix("check_")
-            yield Move(student, name, old, new, f"{cause}: {_found(after, verdicts.get(name))}")
+            failures = old_verdicts.get(name, {}).get(
+                "failures", []
+            )  # such as a time limit, on a busy machine
+            was = f", before {', '.join(failures)}" if failures else ""
+            yield Move(student, name, old, new, f"{cause}: {_found(after, verdicts.get(name))}{was}")
     if abs(before.penalty - after.penalty) > SMALLEST:
         yield Move(
             student, PENALTY, before.penalty, after.penalty, f"{cause}: it follows the points and the time"
