@@ -18,8 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
+from vae_ref.devices import CPU
 from vae_ref.dogs import DogData
 from vae_ref.files import write_text
 from vae_ref.stages import Place, Stage
@@ -31,7 +33,7 @@ VERSION = (
 
 
 def reproduce(
-    stages: Sequence[Stage], data: DogData, out: Path, root: str = ""
+    stages: Sequence[Stage], data: DogData, out: Path, root: str = "", device: torch.device = CPU
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Path]]:
     """Do all stages that are not done.
 
@@ -40,6 +42,7 @@ def reproduce(
         data: the pictures.
         out: folder for the stages' folders.
         root: folder the photos were read from; empty for drawn dogs.
+        device: where models are trained.
 
     Returns:
         The result of each stage and its folder, by its name.
@@ -53,7 +56,7 @@ def reproduce(
     with overall.bar:
         for stage in stages:
             if results[stage.name] is None:
-                place = Place(data, root, folders[stage.name], folders)
+                place = Place(data, root, folders[stage.name], folders, device)
                 with overall.during(stage):
                     started = time.perf_counter()
                     result = stage.work(place)

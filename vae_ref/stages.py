@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from tqdm.auto import tqdm
 
 from vae_ref.checkpoint import Progress, load_checkpoint
 from vae_ref.classifier import classifier_scores, train_classifier
 from vae_ref.codecs import CODECS, LOSSLESS, has_format, lossless_bits_per_dim, measure_codec
 from vae_ref.config import Config
+from vae_ref.devices import CPU
 from vae_ref.dogs import DogData
 from vae_ref.evaluation.full import evaluate_fully
 from vae_ref.evaluation.likelihoods import latent_free_bits
+from vae_ref.parallel import Ranks
 from vae_ref.rate_distortion import comparison_set, measure_model
 from vae_ref.runs import Run, describe, training_facts
 from vae_ref.trainer import Trainer
@@ -33,12 +36,14 @@ class Place:
         root: folder the photos were read from; empty for drawn dogs.
         folder: the stage's own.
         folders: those of the stages before it, by name.
+        device: where models are trained; everything else is computed by the processor.
     """
 
     data: DogData
     root: str
     folder: Path
     folders: dict[str, Path]
+    device: torch.device = CPU
 
     def open(self, name: str) -> Run:
         """The run that an earlier stage trained."""
@@ -96,7 +101,7 @@ class Train:
         config = self.config
         if config.start_from:
             config = dataclasses.replace(config, start_from=str(place.folders[config.start_from].resolve()))
-        trainer = Trainer(config, place.data, place.folder, place.root)
+        trainer = Trainer(config, place.data, place.folder, place.root, Ranks(device=place.device))
         return training_facts(trainer.train(epochs=self.epochs))
 
 

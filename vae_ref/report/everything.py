@@ -10,6 +10,7 @@ from vae_ref.checkpoint import load_checkpoint
 from vae_ref.dogs import DogData
 from vae_ref.plans import MAIN, TITLES
 from vae_ref.report import write_page
+from vae_ref.report.beside_cards import cards_section, compare
 from vae_ref.report.results import comparison_section, likelihood_section, rate_distortion_section
 from vae_ref.report.sections import example_images
 from vae_ref.stages import Evaluate, Place, PlaceOnCurve, Stage
@@ -43,8 +44,10 @@ def write_results(
     points = [results[stage.name] for stage in stages if isinstance(stage, PlaceOnCurve)]
     codecs, titled = results["codecs"], {TITLES[name]: found for name, found in evaluations.items()}
     more = [
+        cards_section(data.name, evaluations),
         comparison_section(models, titled, example_images(run, 10), run.config.seed),
         rate_distortion_section(points, codecs["lossy"]),
         likelihood_section(evaluations, results["latent-free"], codecs["lossless"], data.test.images[0].size),
     ]
-    return write_page(run, evaluations[MAIN], out, more, {"stages": results})
+    beside = [{**vars(row), "within": row.within} for row in compare(data.name, evaluations)]
+    return write_page(run, evaluations[MAIN], out, more, {"stages": results, "beside_cards": beside})
