@@ -90,7 +90,7 @@ def _connect(address: str) -> Client:
 async def _knock(address: str) -> None:
     """Connect and leave: Dask's client would wait for ever for a server that accepts and says nothing."""
     from distributed import Security
-    from distributed.comm import connect
+    from distributed.comm.core import connect
 
     line = await connect(address, timeout=CONNECT_SECONDS, **Security().get_connection_args("client"))
     line.abort()
@@ -146,7 +146,7 @@ def _results(
         )
 
 
-def _next(client: Client, completed: Any) -> tuple[Future, object]:
+def _next(client: Client, completed: Any) -> tuple[Future[Any], object]:
     """The next future that has ended, and its result; never waits for a scheduler that is gone."""
     while not completed.has_ready():
         if client.status in ("closing", "closed"):
@@ -156,7 +156,7 @@ def _next(client: Client, completed: Any) -> tuple[Future, object]:
     return future, result
 
 
-def _submit(client: Client, task: Task, hidden: tuple[Path, ...]) -> Future:
+def _submit(client: Client, task: Task, hidden: tuple[Path, ...]) -> Future[Any]:
     # The key is all that decides the grades: whoever asks twice, also after a stop, gets the one answer.
     key = f"grade-{task.slug}-{task.key}"
     return client.submit(grade_here, request_for(task, hidden), key=key, retries=RETRIES, pure=False)

@@ -22,7 +22,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.addresses import BOOK, LINKS_ARE_TEXTS, badges, in_book, setup_code
 from autograder.assignments import Assignment

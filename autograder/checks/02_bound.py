@@ -32,7 +32,7 @@ NUM_EQUAL = 1000
 # ---- what the learner's functions are compared with ---------------------------------------------------------------
 
 
-def _normal(mu: Tensor, logvar: Tensor) -> Independent:
+def _normal(mu: Tensor, logvar: Tensor) -> Independent[Normal]:
     return Independent(Normal(mu, torch.exp(0.5 * logvar)), 1)
 
 

@@ -18,7 +18,7 @@ from autograder.target import Call
 from vae_ref import bound, sharper
 
 
-def _normal(mu: Tensor, logvar: Tensor) -> Independent:
+def _normal(mu: Tensor, logvar: Tensor) -> Independent[Normal]:
     return Independent(Normal(mu, torch.exp(0.5 * logvar)), 1)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from IPython import get_ipython
 
@@ -9,7 +10,7 @@ from autograder.stand_in import StandIn
 from autograder.target import Call, Failure, Value, answer
 from autograder.wire import WireError, read, write
 
-_kept: dict = {}  # what calls left for later ones
+_kept: dict[str, Any] = {}  # what calls left for later ones
 
 
 def prepare() -> None:
@@ -52,7 +53,7 @@ def serve(number: int) -> None:
         write(outbox, as_tree(Failure("Unreadable", f"{name} returned {error}")))
 
 
-def as_tree(reply: Value | Failure) -> dict:
+def as_tree(reply: Value | Failure) -> dict[str, Any]:
     """The reply as a message of plain values and tensors."""
     if isinstance(reply, Value):
         return {"result": reply.result}

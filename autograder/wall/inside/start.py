@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = ["/course"]
 
@@ -44,7 +45,7 @@ def leave_keys_behind() -> None:
         ctypes.CDLL(None).syscall(number, KEYCTL_JOIN_SESSION_KEYRING, None)
 
 
-def read_limits(inbox: str) -> dict:
+def read_limits(inbox: str) -> dict[str, Any]:
     """The limits of this submission."""
     return json.loads(Path(inbox, "limits.json").read_text())
 

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = ["/course"]
 
@@ -122,7 +123,7 @@ def _first_process(name: str) -> int:
         return 1
 
 
-def _furnish(name: str, limits: dict) -> None:
+def _furnish(name: str, limits: dict[str, Any]) -> None:
     """Mount what belongs to this kernel alone, and cover what belongs to others."""
     folder = f"/spool/{name}"
     _mount(f"{folder}/in", "/inbox", "", MS_BIND)
