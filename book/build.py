@@ -31,6 +31,7 @@ from citation_page import citation  # noqa: E402
 from exercise_pages import exercise_page, launch_links, write_label  # noqa: E402
 from figures import make_figures  # noqa: E402
 from filelock import FileLock  # noqa: E402
+from interface_pages import interfaces  # noqa: E402
 
 from autograder.addresses import BOOK as ADDRESS  # noqa: E402
 from autograder.assignments import RELEASED, Assignment  # noqa: E402
@@ -84,6 +85,7 @@ def generate() -> None:
     GENERATED.mkdir(exist_ok=True)
     _write_if_changed(GENERATED / "attacks_table.md", table_of_attacks())
     _write_if_changed(GENERATED / "assignments_table.md", reference_pages.assignments())
+    _write_if_changed(GENERATED / "interfaces.md", interfaces())
     _write_if_changed(GENERATED / "results_tables.md", reference_pages.results())
     _write_if_changed(GENERATED / "citation.md", citation(ROOT / "CITATION.cff", YEAR, ADDRESS))
     for assignment in RELEASED:
