@@ -129,7 +129,7 @@ def measure(learners: int = 200, slugs: tuple[str, ...] = SLUGS, workers: int = 
     """
     with tempfile.TemporaryDirectory(prefix="class-") as name:
         term = Term(Path(name), slugs, learners)
-        _prepare(term)
+        checks, right = _prepare(term)
         for slug, way in zip(slugs, ("exchange", "folder", "canvas"), strict=False):
             _hand_in(term, slug, way)
         _grade(term, "grade", workers)
@@ -137,7 +137,7 @@ def measure(learners: int = 200, slugs: tuple[str, ...] = SLUGS, workers: int = 
         for slug in slugs:
             term.run(f"feedback {slug}", "feedback", slug, "--course", term.course)
             term.run(f"insight {slug}", "insight", slug, "--course", term.course)
-        _package(term.folder / "package")  # the check is corrected
+        checks.write_text(right, encoding="utf-8")
         term.run("collect again", "collect", slugs[1], term.folder / slugs[1], "--course", term.course)
         said = _grade(term, "grade again", workers)
         after = _exported(term, "export again")
@@ -159,9 +159,11 @@ def measure(learners: int = 200, slugs: tuple[str, ...] = SLUGS, workers: int = 
     }
 
 
-def _prepare(term: Term) -> None:
-    """The package with its fault, a course, and the list of learners."""
-    _package(term.folder / "package", FAULT)
+def _prepare(term: Term) -> tuple[Path, str]:
+    """The package with its fault, a course, and the list of learners; returns the faulty file and what corrects it."""
+    checks = _package(term.folder / "package")
+    right = checks.read_text(encoding="utf-8")
+    checks.write_text(right + FAULT, encoding="utf-8")
     write_text(
         term.folder / "package" / "sitecustomize.py", WATCH.format(log=str(term.folder / "network.log"))
     )
@@ -178,15 +180,15 @@ def _prepare(term: Term) -> None:
     lines += [f"{name},L,{number},{1000 + number}" for number, name in enumerate(term.names)]
     write_text(term.folder / "students.csv", "\n".join(lines) + "\n")
     term.run("list of learners", "db", "student", "import", term.folder / "students.csv", program="nbgrader")
+    return checks, right
 
 
-def _package(folder: Path, fault: str = "") -> None:
+def _package(folder: Path) -> Path:
+    """A copy of the package, which stays as it is whatever happens to this one; returns its file of checks."""
     for package in (autograder, vae_ref):
         source = Path(package.__file__ or "").parent
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, folder / source.name, dirs_exist_ok=True, ignore=ignore)
-    checks = folder / "autograder" / "checks" / "02_bound.py"
-    checks.write_text(checks.read_text(encoding="utf-8") + fault, encoding="utf-8")
+        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "autograder" / "checks" / "02_bound.py"
 
 
 def _hand_in(term: Term, slug: str, way: str) -> None:
