@@ -1,4 +1,4 @@
-"""The page of interfaces: what the modules of all chapters offer, with signatures and docstrings as the code has them."""
+"""The page of interfaces: what the modules of all chapters offer, signatures and docstrings as the code has them."""
 
 from __future__ import annotations
 
