@@ -117,8 +117,9 @@ def hand_in_time(folder: Path) -> tuple[datetime | None, str]:
         return None, ""
     try:
         text = _read(path, 200).decode().strip()
-        # what parse_utc takes for the name of a time zone it looks for among files
-        time = parse_utc(text) if _TIME.fullmatch(text) else None
+        # what parse_utc takes for the name of a time zone it looks for among files; after a space it takes +0100 for
+        # a hundred seconds
+        time = parse_utc(re.sub(r" (?=[+-]\d)", "", text)) if _TIME.fullmatch(text) else None
     except (Refused, ValueError, ArithmeticError, TypeError, AttributeError, LookupError):
         time = None
     if time is None or not FIRST_YEAR <= time.year <= LAST_YEAR:

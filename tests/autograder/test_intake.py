@@ -216,6 +216,8 @@ def test_stray_files_are_left_out_and_named(tmp_path, skeleton, answered) -> Non
     [
         ("2026-03-01 12:00:00.500000 UTC", datetime(2026, 3, 1, 12, 0, 0, 500_000)),
         ("2026-03-01T12:00:00+02:00", datetime(2026, 3, 1, 10)),
+        ("2026-03-01 12:00:00 +0200", datetime(2026, 3, 1, 10)),
+        ("2026-03-01 12:00:00 -02:30", datetime(2026, 3, 1, 14, 30)),
         ("yesterday, I think", None),
         ("99999999999999999999", None),
         ("\0", None),
