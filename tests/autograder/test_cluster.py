@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -280,5 +281,6 @@ def test_grades_from_a_thread_whose_event_loop_runs(
     async def in_a_notebook() -> None:
         list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
 
-    asyncio.run(in_a_notebook())
+    with ThreadPoolExecutor(1) as notebook:  # in this thread the browser of other tests may run a loop
+        notebook.submit(asyncio.run, in_a_notebook()).result()
     assert saved == ["a"]
