@@ -176,8 +176,10 @@ COMMENT = f"**Well** done, $\\sigma^2$ is right.\n\n{EVIL}\n\n[here](javascript:
 
 
 @pytest.fixture
-def course(graded_class: Make, graded: type) -> Path:
+def course(graded_class: Make, graded: type, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three learners: one with a comment, outputs and a penalty, one refused, one whose code is markup."""
+    # the penalty stands in for that of a rule, and would be worked out anew
+    monkeypatch.setattr("autograder.feedback.settle", lambda *_: [])
     outputs = [
         nbformat.v4.new_output("stream", name="stdout", text=f"\x1b[31mred\x1b[0m {EVIL}\n" * 200),
         nbformat.v4.new_output("display_data", data={"image/png": picture(), "text/plain": "Figure"}),
