@@ -19,7 +19,7 @@ def add_commands(commands: Any) -> None:
         "Make a page for every graded hand-in: a file without scripts that needs no network, with points, verdicts and "
         "the learner's own pictures. nbgrader generate_feedback makes the same pages."
     )
-    _add_course(feedback)
+    _add_assignment(feedback)
     feedback.set_defaults(run=_feedback)
 
     insight = commands.add_parser("insight", help="show what a class has understood")
@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
         "Write a page for the instructor: scores, which known mistake was made by whom and what to read about it, the "
         "hardest checks, hand-ins to look at, and answers that are alike. It names learners: keep it to yourself."
     )
-    _add_course(insight)
+    _add_assignment(insight)
     insight.add_argument(
         "--out", type=Path, metavar="FILE", help="the page (default: insight/NN_name.html in the course)"
     )
@@ -56,8 +56,13 @@ def add_commands(commands: Any) -> None:
     export.set_defaults(run=_export)
 
 
-def _add_course(parser: argparse.ArgumentParser) -> None:
+def _add_assignment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("assignment", metavar="NN_name")
+    add_course(parser)
+
+
+def add_course(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told which course it is about."""
     parser.add_argument(
         "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
     )

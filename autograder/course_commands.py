@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autograder.class_commands import need_nbgrader
+from autograder.class_commands import add_course, need_nbgrader
 from vae_ref.errors import CourseError
 
 SHOWN = 40  # notes
@@ -63,7 +63,7 @@ def _add_collect(commands: Any) -> None:
     collect.epilog = "Example:\n  autograder collect 02_bound submissions.zip --course autumn"
     collect.add_argument("assignment", metavar="NN_name")
     collect.add_argument("source", type=Path, metavar="FROM")
-    _add_course(collect)
+    add_course(collect)
     collect.set_defaults(run=_collect)
 
 
@@ -76,15 +76,9 @@ def _add_forget(commands: Any) -> None:
     )
     forget.epilog = "Example:\n  autograder forget ada --course autumn"
     forget.add_argument("student", metavar="LEARNER", help="the learner's name in the gradebook")
-    _add_course(forget)
+    add_course(forget)
     forget.add_argument("--yes", action="store_true", help="do not ask")
     forget.set_defaults(run=_forget)
-
-
-def _add_course(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
-    )
 
 
 def _new(args: argparse.Namespace) -> int:
