@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autograder.notebook import check
+    from autograder.learner.notebook import check
 
 __all__ = ["check"]
 
@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     """Import ``check`` when it is asked for: torch takes seconds, and most commands do without."""
     if name != "check":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from autograder.notebook import check
+    from autograder.learner.notebook import check
 
     return check

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.assignments import Assignment
-from autograder.class_commands import add_commands, need_nbgrader
-from autograder.course_commands import add_course_commands
-from autograder.learner_commands import add_learner_commands
+from autograder.course.commands import add_course_commands
+from autograder.learner.commands import add_learner_commands
+from autograder.reports.commands import add_commands, need_nbgrader
 from vae_ref.errors import CourseError
 from vae_ref.version import course_version
 
@@ -171,9 +171,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from autograder.files import check_file
-    from autograder.progress import remember
-    from autograder.verdict import as_record, as_text
+    from autograder.judge.verdict import as_record, as_text
+    from autograder.learner.files import check_file
+    from autograder.learner.progress import remember
 
     verdicts = check_file(args.file)
     for verdict in verdicts:
@@ -187,8 +187,8 @@ def _check(args: argparse.Namespace) -> int:
 
 def _validate(args: argparse.Namespace) -> int:
     from autograder.assignments import ASSIGNMENTS, assignment_named
-    from autograder.rooms import require_complete
-    from autograder.validate import kill_matrix, validate_assignments
+    from autograder.authoring.rooms import require_complete
+    from autograder.authoring.validate import kill_matrix, validate_assignments
 
     try:
         chosen = [assignment_named(slug) for slug in args.assignments] or ASSIGNMENTS
@@ -203,8 +203,8 @@ def _validate(args: argparse.Namespace) -> int:
 
 def _round_trip(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.batch import default_workers
-    from autograder.round_trip import TABLE_HEAD, as_row, round_trip
+    from autograder.authoring.round_trip import TABLE_HEAD, as_row, round_trip
+    from autograder.grading.batch import default_workers
 
     problems = []
     print(TABLE_HEAD, flush=True)
@@ -235,7 +235,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _release(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.release import release
+    from autograder.authoring.release import release
 
     for assignment in _released(args.assignments):
         print(release(assignment, args.sources / assignment.slug / f"{assignment.slug}.py", args.course))
@@ -244,7 +244,7 @@ def _release(args: argparse.Namespace) -> int:
 
 def _pictures(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.pictures import make_pictures
+    from autograder.authoring.pictures import make_pictures
 
     for assignment in _released(args.assignments):
         for path in make_pictures(args.sources / assignment.slug / f"{assignment.slug}.py"):
@@ -265,7 +265,7 @@ def _released(slugs: Sequence[str]) -> list[Assignment]:
 
 def _sample_class(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.sample_class import make_sample_class
+    from autograder.authoring.sample_class import make_sample_class
 
     print(make_sample_class(args.course, args.sources))
     return 0
@@ -273,9 +273,9 @@ def _sample_class(args: argparse.Namespace) -> int:
 
 def _grade(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.batch import default_workers, on_this_machine
-    from autograder.cluster import on_dask
-    from autograder.whole_class import grade_assignment
+    from autograder.course.whole_class import grade_assignment
+    from autograder.grading.batch import default_workers, on_this_machine
+    from autograder.grading.cluster import on_dask
 
     hidden = (args.course.resolve(),)
     workers = default_workers() if args.workers is None else args.workers
@@ -290,7 +290,7 @@ def _grade(args: argparse.Namespace) -> int:
 
 def _grades(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.gradebook import grades_table
+    from autograder.grading.gradebook import grades_table
 
     print(grades_table(args.course, args.assignment))
     return 0

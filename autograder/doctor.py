@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from autograder.assignments import RELEASED
-from autograder.target import Call, Value
+from autograder.both_sides.target import Call, Value
 from autograder.wall import Lane, WalledKernel, WallError, require_wall
 from autograder.wall.limits import Limits
 from autograder.wall.places import FOLDERS

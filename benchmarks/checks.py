@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from autograder.assignments import ASSIGNMENTS
-from autograder.checking import judge
+from autograder.both_sides.target import LocalTarget
 from autograder.checks import checks_of
-from autograder.notebook import NOTEBOOK_SEED
-from autograder.target import LocalTarget
-from autograder.verdict import as_html
+from autograder.judge.checking import judge
+from autograder.judge.verdict import as_html
+from autograder.learner.notebook import NOTEBOOK_SEED
 from vae_ref.errors import CourseError
 
 THREADS = 2

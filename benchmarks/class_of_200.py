@@ -27,10 +27,10 @@ import nbformat
 import autograder
 import vae_ref
 from autograder.assignments import assignment_named
+from autograder.authoring.release import notebook_of
+from autograder.authoring.round_trip import mistake_source
+from autograder.authoring.sample_class import HOSTILE, filled, written_in
 from autograder.checks import checks_of
-from autograder.release import notebook_of
-from autograder.round_trip import mistake_source
-from autograder.sample_class import HOSTILE, filled, written_in
 from benchmarks import machine
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from autograder.asking import Paper, ask, paper_of, problem_of
 from autograder.assignments import ASSIGNMENTS
+from autograder.both_sides.target import Failure, LocalTarget, Value
+from autograder.both_sides.wire import Seed
 from autograder.checks import checks_of
-from autograder.comparing import STANDARD_ERRORS
-from autograder.definitions import Check
-from autograder.target import Failure, LocalTarget, Value
-from autograder.wire import Seed
+from autograder.judge.asking import Paper, ask, paper_of, problem_of
+from autograder.judge.comparing import STANDARD_ERRORS
+from autograder.judge.definitions import Check
 
 LIMITS = (2.0, 3.0, 4.0, 5.0)  # standard errors
 # seconds of processor time; equivalents that take longer, such as loops over thousands of rows, are left out

@@ -22,9 +22,9 @@ import psutil
 from nbgrader.api import Gradebook
 from tqdm.auto import tqdm
 
+from autograder.authoring.sample_class import SLUG, make_sample_class
+from autograder.both_sides.target import LocalTarget
 from autograder.checks import checks_of
-from autograder.sample_class import SLUG, make_sample_class
-from autograder.target import LocalTarget
 from vae_ref.errors import CourseError
 
 SOURCES = Path(__file__).parent.parent / "solutions"
@@ -171,7 +171,7 @@ def own_work(notebook: str) -> float:
     import matplotlib
     import torch
 
-    from autograder.checking import judge
+    from autograder.judge.checking import judge
 
     matplotlib.use("agg")
     torch.set_num_threads(1)

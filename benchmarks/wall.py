@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from autograder.target import Call, LocalTarget, Target
+from autograder.both_sides.target import Call, LocalTarget, Target
 from autograder.wall import Lane, Limits, OwnSandbox, WalledKernel
 
 SOURCE = "import torch\ndef f(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)"

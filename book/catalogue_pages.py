@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from autograder.assignments import ASSIGNMENTS
+from autograder.authoring.validate import Report, kill_matrix, validate_assignments
 from autograder.checks import checks_of
-from autograder.definitions import Check, Misconception
-from autograder.validate import Report, kill_matrix, validate_assignments
+from autograder.judge.definitions import Check, Misconception
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELLED_HEADING = re.compile(r"^\(([a-z0-9-]+)\)=\n+#+ (.+)$", re.MULTILINE)
@@ -32,10 +32,10 @@ NAMES = {
     "cos",
     "norm",
 }
-# modules of the autograder that decide about what is found, besides the checks
-JUDGING = (
-    "asking", "assignments", "checking", "comparing", "definitions", "handling", "players", "props", "recognising",
-    "stand_in", "target", "toys", "validate", "wire",
+# what decides about what is found: files and folders
+DECIDING = (
+    "autograder/assignments.py", "autograder/authoring/validate.py", "autograder/both_sides", "autograder/checks",
+    "autograder/judge", "vae_ref",
 )  # fmt: skip
 
 
@@ -115,11 +115,15 @@ def _sums(report: Report) -> str:
     )
 
 
+def deciding_files() -> list[Path]:
+    """Everything that the matrix depends on, in order."""
+    places = [ROOT / name for name in DECIDING]
+    return sorted(path for place in places for path in ([place] if place.is_file() else place.rglob("*.py")))
+
+
 def _digest() -> str:
-    """Identifies everything that the matrix depends on."""
-    files = [ROOT / "autograder" / f"{name}.py" for name in JUDGING]
-    files += [*(ROOT / "autograder" / "checks").rglob("*.py"), *(ROOT / "vae_ref").rglob("*.py")]
+    """Identifies the state of :func:`deciding_files`."""
     digest = hashlib.sha256(version("torch").encode())
-    for path in sorted(files):
+    for path in deciding_files():
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

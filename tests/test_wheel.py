@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 SUFFIXES = {  # of what the wheel may hold besides Python
     "vae_ref/weights": {".json", ".md", ".safetensors"},
     "vae_ref/report": {".css", ".html", ".js"},
-    "autograder/templates": {".css", ".j2", ".json"},
+    "autograder/reports/templates": {".css", ".j2", ".json"},
     "autograder/exercises": {".ipynb"},
 }
 

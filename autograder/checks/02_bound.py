@@ -17,11 +17,11 @@ from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 from torch.distributions import kl_divergence as exact_kl
 
-from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.stand_in import StandIn
-from autograder.target import Call
-from autograder.wire import Seed
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Seed
+from autograder.judge.comparing import GENERATOR_IGNORED, STANDARD_ERRORS
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import bound
 
 LOG_2PI = math.log(2 * math.pi)

@@ -15,14 +15,14 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal
 
-from autograder import props
+from autograder.both_sides import props
+from autograder.both_sides.stand_in import NOISE_OF_STAND_IN, Gives, StandIn
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
 from autograder.checks.sampling.draw_exponential import DRAW_EXPONENTIAL
 from autograder.checks.sampling.questions import GRADIENT_AFTER_DETACH, VARIANCE_RATIO
-from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS, difference, kind
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.stand_in import NOISE_OF_STAND_IN, Gives, StandIn
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.judge.comparing import GENERATOR_IGNORED, STANDARD_ERRORS, difference, kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import sampling
 
 NUM_ROWS = 8192

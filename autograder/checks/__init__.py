@@ -36,7 +36,7 @@ import functools
 import importlib
 
 from autograder.assignments import ASSIGNMENTS, assignment_asking_for
-from autograder.definitions import Check
+from autograder.judge.definitions import Check
 from vae_ref.errors import CourseError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Generator
 
-from autograder.definitions import Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Probe
 
 
 def asked(g: Generator) -> list[Probe]:

@@ -15,12 +15,12 @@ import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from nbformat import NotebookNode
 
-from autograder.target import Call, Failure, Reply, Value
+from autograder.both_sides.target import Call, Failure, Reply, Value
+from autograder.both_sides.wire import WireError, read, write
 from autograder.wall.outputs import Budget, Outputs
 from autograder.wall.places import Place
 from autograder.wall.sandbox import WallError
 from autograder.wall.usage import memory_in_use
-from autograder.wire import WireError, read, write
 
 MAX_MESSAGE_BYTES = 8 * 2**20
 MAX_WAITING_MESSAGES = 8

@@ -14,8 +14,8 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
+from autograder.both_sides.wire import printable
 from autograder.wall.limits import Limits
-from autograder.wire import printable
 
 MAX_PIXELS = 4_000_000
 # what a terminal would obey instead of showing it; colours, as of tracebacks, end in m and are let through

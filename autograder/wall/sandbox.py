@@ -10,10 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import autograder
 import vae_ref
 from autograder.assignments import ASSIGNMENTS, CHAPTERS
-from autograder.toys import FIRST_CHAPTER
+from autograder.both_sides.toys import FIRST_CHAPTER
 from vae_ref.errors import CourseError
 
 # modules of the reference that belong to no chapter and hold no answers
@@ -21,6 +20,7 @@ OPEN_MODULES = ("__init__.py", "errors.py", "figures.py", "inputs.py")
 # what trained models are read with; they are of classes that assignment 04 asks for
 WEIGHTS_FROM = 5
 WEIGHTS_MODULES = ("config.py", "files.py", "models.py", "weights", "sharper/flow.py")
+GRADER, REFERENCE = Path(__file__).resolve().parents[1], Path(vae_ref.__file__ or "").resolve().parent
 # what the part of this package that runs behind the wall needs
 INSIDE = Path(__file__).parent / "inside"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/etc/ld.so.cache")
@@ -150,7 +150,7 @@ def _sandbox(
     for folder in ("/tmp", "/home", "/dev/shm"):
         args += ["--size", str(file_bytes), "--perms", "1777", "--tmpfs", folder]
     args += ["--perms", "0777", "--dir", "/home/learner"]
-    packages = [Path(p.__file__ or "").resolve().parent for p in (autograder, vae_ref)]
+    packages = [GRADER, REFERENCE]
     checkouts = [package.parent for package in packages if (package.parent / "pyproject.toml").exists()]
     secret = (*hidden, *checkouts)
     covered = tuple(path for path in secret if _inside_any(path, SYSTEM_FOLDERS))
@@ -190,15 +190,13 @@ def _cover(path: Path) -> list[str]:
 
 
 def modules_inside(chapter: int) -> list[str]:
-    """Files of this package that learners' code of a chapter may see: what checks hand out, and what carries it."""
+    """Files of ``both_sides`` that learners' code of a chapter may see: what checks hand out, and what carries it."""
     models = ["toys.py", "players.py"] if chapter >= FIRST_CHAPTER else []
-    return ["wire.py", "props.py", "handling.py", "stand_in.py", "target.py", *models]
+    return ["__init__.py", "wire.py", "props.py", "handling.py", "stand_in.py", "target.py", *models]
 
 
 def visible_files(chapter: int) -> list[tuple[Path, str]]:
     """Files and folders of the course that learners' code of a chapter may see, each with its name in ``/course``."""
-    reference = Path(vae_ref.__file__ or "").resolve().parent
-    grader = Path(autograder.__file__ or "").resolve().parent
     visible = [*OPEN_MODULES, *(WEIGHTS_MODULES if chapter >= WEIGHTS_FROM else ())]
     for room in CHAPTERS:
         if room.number < chapter:
@@ -207,13 +205,16 @@ def visible_files(chapter: int) -> list[tuple[Path, str]]:
         file for assignment in ASSIGNMENTS if assignment.number == chapter for file in assignment.given
     ]
     return [
-        *((reference / name, f"vae_ref/{name}") for name in visible if (reference / name).exists()),
+        *((REFERENCE / name, f"vae_ref/{name}") for name in visible if (REFERENCE / name).exists()),
         (INSIDE / "start.py", "start.py"),
         (INSIDE / "warm.py", "warm.py"),
         (INSIDE / "calls.py", "calls.py"),
         (INSIDE / "agent.py", "agent.py"),
         (INSIDE / "course.py", "autograder/__init__.py"),
-        *((grader / name, f"autograder/{name}") for name in modules_inside(chapter)),
+        *(
+            (GRADER / "both_sides" / name, f"autograder/both_sides/{name}")
+            for name in modules_inside(chapter)
+        ),
     ]
 
 

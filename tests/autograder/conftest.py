@@ -15,9 +15,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.assignments import assignment_named
+from autograder.authoring.release import release
+from autograder.authoring.sample_class import COURSE_CONFIG
 from autograder.checks import checks_of
-from autograder.release import CONFIG_NAME, release
-from autograder.sample_class import COURSE_CONFIG
+from autograder.grading.gradebook import CONFIG_NAME
 
 SLUG = "02_bound"
 # texts of a page that stand out from what is behind them by less than WCAG AA asks for

@@ -12,9 +12,9 @@ import pytest
 from nbformat import NotebookNode
 
 from autograder.assignments import Assignment, assignment_named
-from autograder.grading import _check_of
-from autograder.intake import take_in
-from autograder.release import notebook_of
+from autograder.authoring.release import notebook_of
+from autograder.grading.intake import take_in
+from autograder.grading.one_notebook import _check_of
 from vae_ref.errors import CourseError
 
 SLUG = "02_bound"

@@ -19,10 +19,10 @@ import pytest
 import torch
 from nbformat import NotebookNode
 
-from autograder.checking import judge
+from autograder.both_sides.target import LocalTarget, Value
 from autograder.checks import checks_of
-from autograder.grading import _fingerprint, _seed
-from autograder.target import LocalTarget, Value
+from autograder.grading.one_notebook import _fingerprint, _seed
+from autograder.judge.checking import judge
 
 sys.path.insert(0, str(Path(__file__).parent))
 

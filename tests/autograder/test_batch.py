@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder import batch
-from autograder.batch import Store, Task, default_workers, grade_all, on_this_machine
 from autograder.cli import main
+from autograder.grading import batch
+from autograder.grading.batch import Store, Task, default_workers, grade_all, on_this_machine
 from autograder.wall import Limits
 from vae_ref.errors import CourseError
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from autograder.assignments import ASSIGNMENTS
-from autograder.checking import judge
+from autograder.both_sides.target import LocalTarget
 from autograder.checks import check_named, checks_of
-from autograder.definitions import Check, Misconception
-from autograder.target import LocalTarget
+from autograder.judge.checking import judge
+from autograder.judge.definitions import Check, Misconception
 from vae_ref import bound
 from vae_ref.errors import CourseError
 

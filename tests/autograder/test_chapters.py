@@ -9,9 +9,9 @@ import jupytext
 import pytest
 
 from autograder.assignments import ASSIGNMENTS, Assignment
-from autograder.checking import judge
+from autograder.both_sides.target import Call, Value
 from autograder.checks import checks_of
-from autograder.target import Call, Value
+from autograder.judge.checking import judge
 from autograder.wall import Limits, OwnSandbox, WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
@@ -70,7 +70,7 @@ def test_the_reference_is_right_behind_the_wall(repository: Path, assignment: As
 
 
 AS_ANSWER = """
-from autograder.toys import Tiny
+from autograder.both_sides.toys import Tiny
 class VAE(Tiny):
     def __init__(self, latent_dim):
         super().__init__(latent_dim, 64, 0)

@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.sample_class import SLUG, make_sample_class
+from autograder.authoring.sample_class import SLUG, make_sample_class
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from autograder.assignments import RELEASED, assignment_named, overview
-from autograder.release import notebook_of
-from autograder.sample_class import make_sample_class
+from autograder.authoring.release import notebook_of
+from autograder.authoring.sample_class import make_sample_class
 from vae_ref.errors import CourseError
 
 KL = "def kl_divergence(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)\n"

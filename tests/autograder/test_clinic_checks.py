@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autograder import handling
+from autograder.both_sides import handling
+from autograder.both_sides.toys import Patient
 from autograder.checks import checks_of
 from autograder.checks.clinic.sampler_spread import CLOSE, NUM_DRAWS
-from autograder.toys import Patient
 from vae_ref import clinic
 
 

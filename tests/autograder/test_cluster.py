@@ -24,11 +24,11 @@ from distributed import Client
 from distributed.comm import CommClosedError
 from nbformat import NotebookNode
 
-from autograder import batch, cluster, station
-from autograder.batch import Store, Task, grade_all
-from autograder.cluster import on_dask
-from autograder.grading import verdict_record
-from autograder.station import Station, grade_here, graded_notebook, leave, request_for
+from autograder.grading import batch, cluster, station
+from autograder.grading.batch import Store, Task, grade_all
+from autograder.grading.cluster import on_dask
+from autograder.grading.one_notebook import verdict_record
+from autograder.grading.station import Station, grade_here, graded_notebook, leave, request_for
 from autograder.wall.places import FOLDERS
 from vae_ref.errors import CourseError
 
@@ -136,7 +136,7 @@ def children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def is_grading(worker: subprocess.Popen[bytes]) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        stations = [p for p in children(worker) if "autograder.station" in p.cmdline()]
+        stations = [p for p in children(worker) if "autograder.grading.station" in p.cmdline()]
         return any(p.name() == "bwrap" for station in stations for p in station.children(recursive=True))
     return False
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import archives, moves
 from autograder.assignments import ASSIGNMENTS
 from autograder.cli import main
-from autograder.course import chosen, due_dates
-from autograder.file_names import split, whose
-from autograder.grader_version import grading_files
-from autograder.late import LatePolicy
+from autograder.course import archives, moves
+from autograder.course.file_names import split, whose
+from autograder.course.new import chosen, due_dates
+from autograder.grading.grader_version import grading_files
+from autograder.grading.late import LatePolicy
 from vae_ref.errors import CourseError
 
 SLUG = "02_bound"

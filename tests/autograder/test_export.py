@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from autograder.canvas import canvas_rows, no_roster, read_roster
 from autograder.cli import main
-from autograder.export import export
-from autograder.spreadsheets import as_text, is_formula, number, to_csv
+from autograder.reports.canvas import canvas_rows, no_roster, read_roster
+from autograder.reports.export import export
+from autograder.reports.spreadsheets import as_text, is_formula, number, to_csv
 from vae_ref.errors import CourseError
 
 SLUG = "02_bound"
@@ -171,7 +171,7 @@ def test_points_after_penalty_and_by_hand_reach_every_system(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # these penalties stand in for those of a rule, and would be worked out anew
-    monkeypatch.setattr("autograder.export.settle", lambda *_: [])
+    monkeypatch.setattr("autograder.reports.export.settle", lambda *_: [])
     course = graded_class(
         {
             "ada": graded(student={"last_name": "Lovelace", "first_name": "Ada", "lms_user_id": "1001"}),
@@ -217,7 +217,7 @@ def test_points_after_penalty_and_by_hand_reach_every_system(
     assert not [cell for line in lines for cell in line if is_formula(cell)]
 
     done = subprocess.run(
-        [Path(sys.executable).parent / "nbgrader", "export", "--exporter=autograder.export.CanvasExporter",
+        [Path(sys.executable).parent / "nbgrader", "export", "--exporter=autograder.reports.export.CanvasExporter",
          "--to", str(tmp_path / "canvas.csv"), "--student", '["ada"]'],
         cwd=course, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
@@ -225,7 +225,7 @@ def test_points_after_penalty_and_by_hand_reach_every_system(
     assert rows(tmp_path / "canvas.csv")[2:] == [["Lovelace, Ada", "1001", "", "ada", "", "20"]]
 
     done = subprocess.run(
-        [Path(sys.executable).parent / "nbgrader", "export", "--exporter=autograder.export.MoodleExporter",
+        [Path(sys.executable).parent / "nbgrader", "export", "--exporter=autograder.reports.export.MoodleExporter",
          "--assignment", '["99_nothing"]'],
         cwd=course, capture_output=True, text=True, timeout=300,
     )  # fmt: skip

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from autograder import checks
-from autograder.asking import paper_of
-from autograder.comparing import STANDARD_ERRORS
+from autograder.judge.asking import paper_of
+from autograder.judge.comparing import STANDARD_ERRORS
 from benchmarks.false_failures import deviations, measure_check, statistical_checks
 from vae_ref import sampling
 

@@ -23,11 +23,11 @@ from nbgrader.coursedir import CourseDirectory
 from PIL import Image
 from pygments.styles import get_style_by_name
 
-from autograder import formulas
 from autograder.cli import main
-from autograder.feedback import DARK, LIGHT, code, harmless
-from autograder.formulas import ATTRIBUTES, ELEMENTS, mathml
-from autograder.release import course_config
+from autograder.grading.gradebook import course_config
+from autograder.reports import formulas
+from autograder.reports.feedback import DARK, LIGHT, code, harmless
+from autograder.reports.formulas import ATTRIBUTES, ELEMENTS, mathml
 
 SLUG = "02_bound"
 Make = Callable[[Mapping[str, Any]], Path]
@@ -179,7 +179,7 @@ COMMENT = f"**Well** done, $\\sigma^2$ is right.\n\n{EVIL}\n\n[here](javascript:
 def course(graded_class: Make, graded: type, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three learners: one with a comment, outputs and a penalty, one refused, one whose code is markup."""
     # the penalty stands in for that of a rule, and would be worked out anew
-    monkeypatch.setattr("autograder.feedback.settle", lambda *_: [])
+    monkeypatch.setattr("autograder.reports.feedback.settle", lambda *_: [])
     outputs = [
         nbformat.v4.new_output("stream", name="stdout", text=f"\x1b[31mred\x1b[0m {EVIL}\n" * 200),
         nbformat.v4.new_output("display_data", data={"image/png": picture(), "text/plain": "Figure"}),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.checking import judge
 from autograder.checks import checks_of
+from autograder.judge.checking import judge
 from autograder.wall import Limits, OwnSandbox, WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
@@ -59,7 +59,7 @@ class VAE(nn.Module):
 # each says of the wrong answer above what a right one would say
 FORGERIES = {
     "a report that every weight is reached": (4, "Encoder", ENCODER, """
-import autograder.handling as handling
+import autograder.both_sides.handling as handling
 import torch
 handling.reached = lambda net, x, position=None: (["mu.weight", "features.1.weight"], [])
 honest = handling.slopes
@@ -70,7 +70,7 @@ def slopes(net, *rest, **more):
 handling.slopes = slopes
 """),
     "tiny slopes, which no tolerance should hide": (4, "Encoder", ENCODER, """
-import autograder.handling as handling
+import autograder.both_sides.handling as handling
 import torch
 honest = handling.slopes
 def slopes(net, *rest, **more):
@@ -80,24 +80,24 @@ def slopes(net, *rest, **more):
 handling.slopes = slopes
 """),
     "a report without names": (4, "Encoder", ENCODER, """
-import autograder.handling as handling
+import autograder.both_sides.handling as handling
 import torch
 handling.slopes = lambda *rest, **more: {"names": [], "slopes": torch.zeros(0, 3)}
 """),
     "weights that do not move": (4, "Encoder", ENCODER, """
-import autograder.handling as handling
+import autograder.both_sides.handling as handling
 import torch
 handling.move = lambda *rest: None
 handling.slopes = lambda *rest, **more: {"names": ["mu.weight"], "slopes": torch.zeros(1, 3)}
 """),
     "a ruler that is too long": (4, "VAE", VAE, """
-import autograder.handling as handling
+import autograder.both_sides.handling as handling
 import math
 honest = handling.near
 handling.near = lambda model, x, offsets: honest(model, x, offsets * math.exp(-1.2))
 """),
     "a report that the model is as it was": (5, "evaluate", EVALUATE, """
-import autograder.toys as toys
+import autograder.both_sides.toys as toys
 toys.Predictable.state = lambda self: {"training": was[0], "gradients": False, "trainable": True}
 honest, was = evaluate, [True]
 def evaluate(model, loader):

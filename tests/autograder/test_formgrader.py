@@ -17,9 +17,9 @@ from urllib.request import urlopen
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import sample_class
 from autograder.assignments import assignment_named
-from autograder.sample_class import SLUG, make_sample_class
+from autograder.authoring import sample_class
+from autograder.authoring.sample_class import SLUG, make_sample_class
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("formgrader")]
 

@@ -32,11 +32,11 @@ from nbgrader.utils import parse_utc
 from PIL import Image
 from safetensors.torch import save
 
-from autograder.comparing import difference
-from autograder.intake import hand_in_time, take_in
+from autograder.both_sides.wire import DTYPES, MAX_DEPTH, Handle, Seed, WireError, read, write
+from autograder.grading.intake import hand_in_time, take_in
+from autograder.judge.comparing import difference
 from autograder.wall import Limits
 from autograder.wall.outputs import MAX_PIXELS, Budget, Outputs
-from autograder.wire import DTYPES, MAX_DEPTH, Handle, Seed, WireError, read, write
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 SECONDS = 10.0  # for one input, on a machine that does other things too
@@ -347,10 +347,10 @@ from pathlib import Path
 import nbformat, torch
 from PIL import Image
 from safetensors.torch import save
-from autograder.intake import take_in
+from autograder.grading.intake import take_in
 from autograder.wall import Limits
 from autograder.wall.outputs import Budget, Outputs
-from autograder.wire import WireError, read, write
+from autograder.both_sides.wire import WireError, read, write
 folder, codes = Path(sys.argv[1]), json.loads(sys.argv[3])
 SKELETON = nbformat.read(sys.argv[2], as_version=4)
 def attempt(path):

@@ -12,14 +12,14 @@ import torch
 
 from autograder import check
 from autograder.assignments import ASSIGNMENTS, assignment_named
-from autograder.checking import judge
+from autograder.authoring.validate import kill_matrix, validate, validate_assignments
+from autograder.both_sides.target import LocalTarget
 from autograder.checks import check_named, checks_of
 from autograder.cli import main
-from autograder.definitions import Check, Misconception
 from autograder.doctor import examine
 from autograder.hints import HINTS, LEVELS
-from autograder.target import LocalTarget
-from autograder.validate import kill_matrix, validate, validate_assignments
+from autograder.judge.checking import judge
+from autograder.judge.definitions import Check, Misconception
 from autograder.wall import WallError
 from vae_ref.errors import CourseError
 
@@ -199,7 +199,7 @@ def test_a_name_that_stands_for_something_else_is_named() -> None:
 def test_a_call_that_takes_long_gets_a_word_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("autograder.notebook.LONG_CALL", 0.05)
+    monkeypatch.setattr("autograder.learner.notebook.LONG_CALL", 0.05)
 
     def log_normal(x, mu, logvar):
         time.sleep(0.2)

@@ -15,9 +15,9 @@ import pytest
 from autograder.assignments import assignment_named
 from autograder.checks import checks_of
 from autograder.cli import main
-from autograder.hand_ins import HandIn, Score
-from autograder.insight import check_counts, histogram, mistakes, oddities, times
-from autograder.insight_page import render
+from autograder.grading.hand_ins import HandIn, Score
+from autograder.reports.insight import check_counts, histogram, mistakes, oddities, times
+from autograder.reports.insight_page import render
 from vae_ref.errors import CourseError
 
 ASSIGNMENT = assignment_named("02_bound")
@@ -264,6 +264,6 @@ def test_a_class_without_grades_is_told_what_to_do(
     assert main(["insight", "02_bound", "--course", str(released_course)]) == 2
     assert "no hand-in of 02_bound is graded yet: autograder grade 02_bound" in capsys.readouterr().err
     with pytest.raises(CourseError, match="no nbgrader course"):
-        from autograder.hand_ins import open_course
+        from autograder.grading.hand_ins import open_course
 
         open_course(released_course.parent, "02_bound")

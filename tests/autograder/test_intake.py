@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from autograder.intake import (
+from autograder.grading.intake import (
     MAX_CELLS,
     MAX_NOTEBOOK_BYTES,
     MAX_SOURCE_CHARACTERS,

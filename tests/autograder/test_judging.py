@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from autograder import check
-from autograder.checking import Verdict, judge
+from autograder.both_sides.target import Call, Failure, LocalTarget, Value
 from autograder.checks import checks_of
-from autograder.definitions import Misconception
-from autograder.target import Call, Failure, LocalTarget, Value
-from autograder.verdict import as_html, as_record, as_text
+from autograder.judge.checking import Verdict, judge
+from autograder.judge.definitions import Misconception
+from autograder.judge.verdict import as_html, as_record, as_text
 from vae_ref import bound
 
 BOUND = checks_of("02_bound")
@@ -280,10 +280,10 @@ def test_a_slow_check_shows_a_bar_and_a_fast_one_does_not(monkeypatch, capsys) -
         time.sleep(0.2)
         return bound.kl_divergence(mu, logvar)
 
-    monkeypatch.setattr("autograder.notebook.PATIENCE", 60.0)
+    monkeypatch.setattr("autograder.learner.notebook.PATIENCE", 60.0)
     check(kl_divergence)
     assert "checking" not in capsys.readouterr().err
-    monkeypatch.setattr("autograder.notebook.PATIENCE", 0.3)
+    monkeypatch.setattr("autograder.learner.notebook.PATIENCE", 0.3)
     check(kl_divergence)
     assert "checking kl_divergence" in capsys.readouterr().err
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import check, progress, starting
+from autograder import check
 from autograder.assignments import RELEASED
 from autograder.checks import checks_of
 from autograder.cli import main
-from autograder.progress import as_table, remember, standings
-from autograder.starting import (
+from autograder.learner import progress, starting
+from autograder.learner.progress import as_table, remember, standings
+from autograder.learner.starting import (
     MARK,
     NEW,
     OUTDATED,
@@ -181,7 +182,7 @@ def test_what_start_cannot_do_is_one_line(tmp_path: Path, capsys: pytest.Capture
 def test_an_installation_without_exercises_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "__file__", str(tmp_path / "autograder" / "starting.py"))
+    monkeypatch.setattr(starting, "__file__", str(tmp_path / "autograder" / "learner" / "starting.py"))
     assert main(["start", str(tmp_path / "mine")]) == 2
     assert not (tmp_path / "mine").exists()
 
@@ -270,7 +271,7 @@ def test_all_of_an_assignment(folder: Path) -> None:
 
 def test_kernels_that_write_at_once_spoil_nothing(folder: Path) -> None:
     code = (
-        "import sys; from autograder.progress import remember\n"
+        "import sys; from autograder.learner.progress import remember\n"
         "for score in range(200): remember(sys.argv[1], score % 5, 4 + score % 5, None)\n"
         "remember(sys.argv[1], 4, 4)"
     )
@@ -295,7 +296,7 @@ def test_a_folder_that_was_not_started_is_named(tmp_path: Path, capsys: pytest.C
 def test_a_file_that_is_checked_is_remembered(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from autograder import files
+    from autograder.learner import files
     from autograder.wall import WallError
 
     def no_wall() -> str:

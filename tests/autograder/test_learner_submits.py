@@ -13,10 +13,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder import intake
 from autograder.cli import main
-from autograder.starting import released_notebook, start
-from autograder.submit_check import Look, as_text, look_at
+from autograder.grading import intake
+from autograder.learner.starting import released_notebook, start
+from autograder.learner.submit_check import Look, as_text, look_at
 
 NAME = "02_bound.ipynb"
 FUNCTIONS = ("log_normal", "kl_divergence", "kl_monte_carlo", "reconstruction_log_likelihood", "elbo")
@@ -181,7 +181,7 @@ for name in ("nbgrader", "jupytext", "nbclient", "nbconvert", "sqlalchemy", "fcn
     sys.modules[name] = None
 for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
     delattr(os, flag)
-from autograder.submit_check import look_at
+from autograder.learner.submit_check import look_at
 from pathlib import Path
 print(look_at(Path(sys.argv[1]))[0].warnings, look_at(Path(sys.argv[2]))[0].refused)
 """

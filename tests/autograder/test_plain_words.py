@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from autograder.plain_words import MEANINGS, meaning_of
+from autograder.judge.plain_words import MEANINGS, meaning_of
 
 
 def _changed_in_place() -> None:

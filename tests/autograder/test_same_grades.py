@@ -15,8 +15,8 @@ import pytest
 from distributed import LocalCluster
 from nbgrader.api import Gradebook
 
-from autograder.grading import verdict_record
-from autograder.sample_class import SLUG, make_sample_class
+from autograder.authoring.sample_class import SLUG, make_sample_class
+from autograder.grading.one_notebook import verdict_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("same_grades")]
 
@@ -183,7 +183,7 @@ SHOWN = """
 import json
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
-from autograder.release import course_config
+from autograder.grading.gradebook import course_config
 from pathlib import Path
 config = course_config(Path())
 api = NbGraderAPI(CourseDirectory(config=config, root=str(Path().resolve())), config=config)

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from autograder.assignments import ASSIGNMENTS
 from autograder.checks import checks_of
-from autograder.similar import MIN_TOKENS, RUN, Group, many, similar_hand_ins, tokens
+from autograder.reports.similar import MIN_TOKENS, RUN, Group, many, similar_hand_ins, tokens
 
 LONG_ANSWER = '''
 def kl_monte_carlo(mu, logvar, num_samples, generator=None):

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import torch
 
-from autograder.target import Call, Failure, Value
+from autograder.both_sides.target import Call, Failure, Value
+from autograder.both_sides.wire import Handle
 from autograder.wall import Limits, OwnSandbox, Place, WalledKernel, WallError, sandbox
 from autograder.wall.inside import calls
 from autograder.wall.places import Warm
-from autograder.wire import Handle
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 
@@ -131,9 +131,9 @@ def test_earlier_chapters_are_there_and_later_ones_are_not(kernel: WalledKernel)
         "vae_ref.bound",
         "vae_ref.training",
         "autograder.checks",
-        "autograder.checking",
-        "autograder.definitions",
-        "autograder.grading",
+        "autograder.judge.checking",
+        "autograder.judge.definitions",
+        "autograder.grading.one_notebook",
     ):
         assert "No module named" in said(kernel, f"import {name}")
 
@@ -466,9 +466,9 @@ def test_a_reply_that_is_a_link_is_not_followed(place: Places, target: str) -> N
 
 def test_forged_replies_are_data() -> None:
     forged = """
-import agent, autograder.wire
+import agent, autograder.both_sides.wire
 def serve(number):
-    autograder.wire.write(agent.Path(f"/outbox/reply-{number}.safetensors"), {"result": 4.0, "passed": True})
+    autograder.both_sides.wire.write(agent.Path(f"/outbox/reply-{number}.safetensors"), {"result": 4.0, "passed": True})
 agent.serve = serve
 """
     with WalledKernel(OwnSandbox(2, SHORT)) as kernel:

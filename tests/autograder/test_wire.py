@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from autograder.wire import MAX_DEPTH, MAX_TENSORS, Seed, WireError, read, write
+from autograder.both_sides.wire import MAX_DEPTH, MAX_TENSORS, Seed, WireError, read, write
 
 legible = st.characters(exclude_categories=["Cs", "Cc", "Cf"])  # what arrives of a text
 plain = (

@@ -7,11 +7,11 @@ import importlib
 import pytest
 import torch
 
-from autograder.asking import ask, paper_of
 from autograder.assignments import RELEASED, Assignment
+from autograder.both_sides.target import LocalTarget, Value
 from autograder.checks import checks_of
-from autograder.comparing import difference
-from autograder.target import LocalTarget, Value
+from autograder.judge.asking import ask, paper_of
+from autograder.judge.comparing import difference
 
 SEED = 11
 FREE = ("dogs", "sampling", "networks")  # many results are right for all that their learners write

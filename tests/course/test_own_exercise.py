@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder.assignments import assignment_named
-from autograder.rooms import missing_parts
+from autograder.authoring.rooms import missing_parts
 
 FENCE = re.compile(
     r"^(?:\*\*`(?P<file>[^`\n]+)`\*\*\n\n)?(?P<fence>`{3,})(?P<kind>\w+)\n(?P<text>.*?)\n(?P=fence)$",

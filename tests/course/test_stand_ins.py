@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from autograder.assignments import RELEASED, Assignment
-from autograder.checking import judge
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import LocalTarget
 from autograder.checks import checks_of
-from autograder.stand_in import StandIn
-from autograder.target import LocalTarget
+from autograder.judge.checking import judge
 
 SEED = 0
 

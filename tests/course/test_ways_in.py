@@ -12,7 +12,7 @@ import pytest
 
 from autograder import addresses
 from autograder.assignments import RELEASED, Assignment
-from autograder.release import box, notebook_of
+from autograder.authoring.release import box, notebook_of
 
 released = pytest.mark.parametrize("assignment", RELEASED, ids=lambda assignment: assignment.slug)
 REPOSITORY = "https://github.com/someone/vae-course"

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
 from autograder.checks.clinic.shared import number
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import clinic
 from vae_ref.dogs import paper_dogs
 

@@ -16,11 +16,11 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as exact_kl
 from torch.nn import functional as F
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
 from autograder.checks.clinic import shared
 from autograder.checks.clinic.shared import examination, images
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import bound, clinic
 from vae_ref.sampling import reparameterize
 

@@ -10,9 +10,9 @@ from torch import Generator, Tensor
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as exact_kl
 
+from autograder.both_sides.target import Call
 from autograder.checks.clinic.shared import between
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import bound, clinic
 
 

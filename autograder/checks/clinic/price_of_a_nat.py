@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from autograder.checks.clinic import shared
 from autograder.checks.clinic.gradient_reach import slopes
 from autograder.checks.clinic.shared import examination
-from autograder.definitions import Check, Misconception, Part, Probe
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import bound, clinic
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.definitions import Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
+from autograder.judge.definitions import Probe, Step
 
 SIZE = 8  # side of the images
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
 from autograder.checks.clinic.shared import between
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import clinic
 
 

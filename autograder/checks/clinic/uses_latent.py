@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograder.checks.clinic.shared import examination
-from autograder.definitions import Check, Misconception, Part, Probe
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import bound, clinic
 
 

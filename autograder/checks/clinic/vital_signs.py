@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
 from autograder.checks.clinic import shared
 from autograder.checks.clinic.shared import examination
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import clinic
 
 SIGNS = ("active", "negative", "lowest", "highest", "brightness", "twice")

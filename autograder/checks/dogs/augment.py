@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.comparing import kind
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
+from autograder.judge.comparing import kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref.dogs import preprocess
 
 CHANGE = 0.2

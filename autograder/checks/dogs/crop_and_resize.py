@@ -17,10 +17,10 @@ from PIL import Image, ImageOps
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from autograder.comparing import kind
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
+from autograder.judge.comparing import kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref.dogs import preprocess
 
 Box = Sequence[float]

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.stand_in import StandIn
-from autograder.target import Call
-from autograder.wire import Seed
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Seed
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref.dogs import preprocess
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Generator
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 Pair = Sequence[float]
 

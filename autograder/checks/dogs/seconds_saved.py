@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Generator
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 
 def _oracle(num_images: int, num_epochs: int, decode_seconds: float, read_seconds: float) -> Any:

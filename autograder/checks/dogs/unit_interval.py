@@ -9,9 +9,9 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import AffineTransform, Normal, TransformedDistribution
 
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 
 # ---- to_unit_interval -----------------------------------------------------------------------------------------------
 

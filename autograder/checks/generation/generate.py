@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
 from autograder.checks.generation import shared
-from autograder.comparing import STANDARD_ERRORS, kind
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.judge.comparing import STANDARD_ERRORS, kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import generation
 
 NUM_IMAGES = 8192

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder import toys
+from autograder.both_sides import toys
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.generation import shared
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.stand_in import StandIn
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import generation
 
 

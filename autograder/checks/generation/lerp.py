@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.generation import shared
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import generation
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+from autograder.both_sides.target import Call
 from autograder.checks.generation import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import generation
 from vae_ref.bound import log_normal
 

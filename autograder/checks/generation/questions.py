@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Generator
 
+from autograder.both_sides.target import Call
 from autograder.checks.generation import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 
 def _on_line(latent_dim: int, t: float) -> Probe:

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.generation import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import generation
 
 

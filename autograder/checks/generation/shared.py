@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.comparing import difference
-from autograder.definitions import Probe, Step
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.comparing import difference
+from autograder.judge.definitions import Probe, Step
 from vae_ref import generation
 from vae_ref.sampling import reparameterize
 

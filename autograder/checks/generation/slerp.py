@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call
 from autograder.checks.generation import shared
-from autograder.comparing import difference
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.stand_in import StandIn
-from autograder.target import Call
+from autograder.judge.comparing import difference
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import generation
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.latents import shared
-from autograder.comparing import difference
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.comparing import difference
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import latents
 from vae_ref.sampling import reparameterize
 

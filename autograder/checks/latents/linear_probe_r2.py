@@ -7,8 +7,8 @@ import torch
 from sklearn.linear_model import LinearRegression, Ridge
 from torch import Generator, Tensor
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import latents
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from autograder.comparing import difference, kind
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.comparing import difference, kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import latents
 
 

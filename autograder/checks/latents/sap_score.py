@@ -10,9 +10,9 @@ import torch
 from sklearn.linear_model import LinearRegression
 from torch import Generator, Tensor
 
+from autograder.both_sides.target import Call
 from autograder.checks.generation.shared import itself
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import latents
 
 

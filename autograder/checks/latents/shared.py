@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from autograder.definitions import Step
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Step
 
 SIZE = 8  # side of the images
 

@@ -9,8 +9,8 @@ import torch
 from torch import Generator
 from torch.nn import functional as F
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 
 def _oracle(num_inputs: int, kernel: int, stride: int) -> Any:

@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from autograder.both_sides.target import Call
 from autograder.checks.networks import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import networks
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.networks import shared
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import networks
 
 MANY = 64  # latents where signs are counted

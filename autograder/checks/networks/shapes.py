@@ -12,8 +12,8 @@ import torch
 from torch import Generator, nn
 from torch.nn import functional as F
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 Layers = list[list[int]]  # kernel and stride of each layer, as they arrive from the other side of the wall
 

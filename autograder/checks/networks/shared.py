@@ -9,11 +9,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from autograder import handling
-from autograder.comparing import kind
-from autograder.definitions import Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.both_sides import handling
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
+from autograder.judge.comparing import kind
+from autograder.judge.definitions import Probe, Step
 
 IMAGE = (3, 64, 64)
 

@@ -13,11 +13,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
 from autograder.checks.networks import shared
-from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.judge.comparing import GENERATOR_IGNORED, STANDARD_ERRORS
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import networks
 
 NUM_DRAWS = 128

@@ -15,10 +15,10 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Exponential
 
-from autograder.comparing import GENERATOR_IGNORED, difference, kind
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
-from autograder.wire import Seed
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Seed
+from autograder.judge.comparing import GENERATOR_IGNORED, difference, kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 NUM_ROWS = 4096
 LIMIT = 7.5  # standard errors

@@ -9,9 +9,9 @@ import torch
 from numpy.polynomial import hermite_e
 from torch import Generator
 
+from autograder.both_sides.target import Call
 from autograder.checks.choices import asked, one_of
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 CHOICES = ("a", "b", "c", "d")
 RIGHT = "c"

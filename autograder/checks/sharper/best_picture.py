@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 
 def _oracle(pictures: Tensor, weights: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 from torch.distributions import kl_divergence as exact_kl
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import bound, sharper
 
 

@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 from torch.distributions import Bernoulli
 from torch.nn import functional as F
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import sharper
 
 

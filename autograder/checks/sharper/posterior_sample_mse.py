@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Generator
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 _VALUES = torch.tensor([-1.0, 0.5, 2.0], dtype=torch.float64)  # what a pixel may be, and how likely
 _SHARES = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)

@@ -17,13 +17,13 @@ from torch.distributions import kl_divergence as exact_kl
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from autograder import players
+from autograder.both_sides import players
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
 from autograder.checks.sharper.losses import losses
-from autograder.comparing import difference
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.stand_in import StandIn
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.judge.comparing import difference
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import bound, sharper
 from vae_ref.sharper.vae_gan import ADVERSARIAL_WEIGHT, FEATURE_WEIGHT
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Generator
 
+from autograder.both_sides.target import Call
 from autograder.checks.tighter import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref.rate import STEP
 
 _CLOSE = torch.tensor(1e-5)

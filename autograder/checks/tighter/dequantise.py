@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.comparing import GENERATOR_IGNORED, kind
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
-from autograder.wire import Seed
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Seed
+from autograder.judge.comparing import GENERATOR_IGNORED, kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import tighter
 
 LEVELS = 256

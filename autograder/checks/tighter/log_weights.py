@@ -13,12 +13,12 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Independent, MultivariateNormal, Normal
 
-from autograder import toys
+from autograder.both_sides import toys
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle, Seed
 from autograder.checks.tighter import shared
-from autograder.comparing import GENERATOR_IGNORED, STANDARD_ERRORS, difference, kind
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle, Seed
+from autograder.judge.comparing import GENERATOR_IGNORED, STANDARD_ERRORS, difference, kind
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import bound, tighter
 
 FLOOR = 1e-3  # of the tolerance of a statistic: sums of float32 log densities

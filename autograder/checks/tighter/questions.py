@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Generator
 
+from autograder.both_sides.target import Call
 from autograder.checks.choices import asked, one_of
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 CHOICES = ("rises", "stays", "falls")
 RIGHT = "falls"

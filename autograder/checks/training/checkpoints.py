@@ -17,11 +17,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-from autograder import handling, toys
+from autograder.both_sides import handling, toys
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.training import shared
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 
 RATE = 0.01
 PATH, MODEL, OPTIMIZER = Handle("path"), Handle("model"), Handle("optimizer")

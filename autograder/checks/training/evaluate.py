@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.training import shared
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import bound, training
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]  # x, x_hat (B, 3, S, S), mu, logvar (B, L)

@@ -13,10 +13,10 @@ import torch
 from torch import Generator, nn
 from torch.optim import Optimizer
 
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.training import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import training
 
 

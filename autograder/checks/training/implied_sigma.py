@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Generator
 
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.both_sides.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 
 NUM_DIMS = 3 * 64 * 64
 LETTERS = "ABCD"

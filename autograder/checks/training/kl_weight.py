@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from autograder.both_sides.target import Call
 from autograder.checks.training import shared
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.target import Call
+from autograder.judge.definitions import Check, Misconception, Part, Probe
 from vae_ref import training
 
 

@@ -11,9 +11,9 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as exact_kl
 from torch.optim import Optimizer
 
-from autograder.definitions import Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
+from autograder.judge.definitions import Step
 from vae_ref import bound
 
 SIZE = 8  # of images, in pixels

@@ -14,12 +14,12 @@ from torch.distributions import Normal
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from autograder import toys
+from autograder.both_sides import toys
+from autograder.both_sides.target import Call
+from autograder.both_sides.wire import Handle
 from autograder.checks.training import shared
-from autograder.comparing import difference
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.target import Call
-from autograder.wire import Handle
+from autograder.judge.comparing import difference
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 from vae_ref import bound, training
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from IPython import get_ipython
 
-from autograder.stand_in import StandIn
-from autograder.target import Call, Failure, Value, answer
-from autograder.wire import WireError, read, write
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call, Failure, Value, answer
+from autograder.both_sides.wire import WireError, read, write
 
 _kept: dict[str, Any] = {}  # what calls left for later ones
 

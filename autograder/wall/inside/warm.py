@@ -31,7 +31,7 @@ CAPABILITY_VERSION = 0x20080522
 LEARNER = 1000  # the user inside
 PREPARED = (
     "IPython.core.completer",
-    "autograder.target",
+    "autograder.both_sides.target",
     "ipykernel.kernelapp",
     "ipykernel.zmqshell",
     "matplotlib.pyplot",

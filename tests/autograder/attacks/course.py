@@ -16,8 +16,9 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from autograder.assignments import assignment_named
-from autograder.release import CONFIG_NAME, notebook_of, release
-from autograder.sample_class import COURSE_CONFIG
+from autograder.authoring.release import notebook_of, release
+from autograder.authoring.sample_class import COURSE_CONFIG
+from autograder.grading.gradebook import CONFIG_NAME
 
 SLUG = "02_bound"
 NAME = f"{SLUG}.ipynb"

@@ -39,7 +39,7 @@ print("TRIED", [f for f in found if not f.startswith(("//usr/share", "//usr/lib/
         "Modules of the chapter and later ones do not exist there.", "full marks",
         """
 import importlib, importlib.metadata, pathlib, sys
-for name in ("vae_ref.bound", "vae_ref.training", "autograder.checks", "autograder.checking", "autograder.toys"):
+for name in ("vae_ref.bound", "vae_ref.training", "autograder.checks", "autograder.judge.checking", "autograder.both_sides.toys"):
     try:
         importlib.import_module(name)
         print("WON", name)
@@ -97,7 +97,7 @@ print("TRIED")
         """
 import os
 from pathlib import Path
-from autograder.wire import read
+from autograder.both_sides.wire import read
 calls = sorted(Path("/inbox").glob("call-*"))
 wanted = {"name", "args", "kwargs", "wrt", "cotangent", "stand_ins", "keep"}
 print("WON" if any(set(read(c)) != wanted for c in calls) else "TRIED", len(calls), os.listdir("/inbox"))

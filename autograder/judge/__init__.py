@@ -1,0 +1,1 @@
+"""What decides whether an answer is right: questions, comparison, known mistakes, and the verdict in words."""
