@@ -55,6 +55,23 @@ class Learner:
     lms_user_id: str
 
 
+@dataclass(frozen=True)
+class Grades:
+    """What is exported.
+
+    Attributes:
+        learners: whose grades are wanted.
+        scores: by assignment and then by the learner's id; whoever has handed nothing in has none.
+        max_points: of each assignment.
+        notes: what whoever imports the file should know; making its lines may add to them.
+    """
+
+    learners: Sequence[Learner]
+    scores: Mapping[str, Mapping[str, Score]]
+    max_points: Mapping[str, float]
+    notes: list[str]
+
+
 class Exporter(ExportPlugin):
     """What the three have in common: who is exported, and where to."""
 
@@ -104,35 +121,23 @@ class Exporter(ExportPlugin):
             for name, found in scores.items()
             if any(s.needs_manual_grade for s in found.values())
         ]
-        rows = self.rows(learners, scores, {name: known[name].max_score for name in names}, notes)
-        write_text(Path(self.to or self.default), to_csv(rows))
+        grades = Grades(learners, scores, {name: known[name].max_score for name in names}, notes)
+        write_text(Path(self.to or self.default), to_csv(self.rows(grades)))
         return notes
 
-    def rows(
-        self,
-        learners: Sequence[Learner],
-        scores: Mapping[str, Mapping[str, Score]],
-        max_points: Mapping[str, float],
-        notes: list[str],
-    ) -> list[list[str]]:
-        """The lines of the file; may add to ``notes``."""
+    def rows(self, grades: Grades) -> list[list[str]]:
+        """The lines of the file; may add to the notes."""
         raise NotImplementedError
 
 
 class CsvExporter(Exporter):
     """A line for each learner and assignment, for spreadsheets and programs."""
 
-    def rows(
-        self,
-        learners: Sequence[Learner],
-        scores: Mapping[str, Mapping[str, Score]],
-        max_points: Mapping[str, float],
-        notes: list[str],
-    ) -> list[list[str]]:
+    def rows(self, grades: Grades) -> list[list[str]]:
         """The columns of nbgrader's own exporter, and whether points are still to be given by hand."""
         rows = [list(COLUMNS)]
-        for name, found in scores.items():
-            for learner in learners:
+        for name, found in grades.scores.items():
+            for learner in grades.learners:
                 score = found.get(learner.id)
                 given = [] if score is None else [score.raw_points, score.penalty, score.points]
                 rows.append(
@@ -141,7 +146,7 @@ class CsvExporter(Exporter):
                         f"{score.timestamp:%Y-%m-%d %H:%M:%S}" if score and score.timestamp else "",
                         *map(as_text, (learner.id, learner.last_name, learner.first_name, learner.email)),
                         *([number(value) for value in given] or ["", "", ""]),
-                        number(max_points[name]),
+                        number(grades.max_points[name]),
                         str(score.needs_manual_grade).lower() if score else "",
                     ]
                 )
@@ -158,25 +163,19 @@ class CanvasExporter(Exporter):
         config=True
     )
 
-    def rows(
-        self,
-        learners: Sequence[Learner],
-        scores: Mapping[str, Mapping[str, Score]],
-        max_points: Mapping[str, float],
-        notes: list[str],
-    ) -> list[list[str]]:
+    def rows(self, grades: Grades) -> list[list[str]]:
         """Lines as :func:`autograder.reports.canvas.canvas_rows` makes them."""
         roster: Roster = read_roster(Path(self.roster)) if self.roster else no_roster()
         points = {
             name: {student: number(score.points) for student, score in found.items()}
-            for name, found in scores.items()
+            for name, found in grades.scores.items()
         }
         return canvas_rows(
-            [(s.id, s.last_name, s.first_name, s.lms_user_id) for s in learners],
+            [(s.id, s.last_name, s.first_name, s.lms_user_id) for s in grades.learners],
             points,
-            {name: number(value) for name, value in max_points.items()},
+            {name: number(value) for name, value in grades.max_points.items()},
             roster,
-            notes,
+            grades.notes,
         )
 
 
@@ -190,17 +189,12 @@ class MoodleExporter(Exporter):
     Feedback overwrites what is there; its column may be left out when importing.
     """
 
-    def rows(
-        self,
-        learners: Sequence[Learner],
-        scores: Mapping[str, Mapping[str, Score]],
-        max_points: Mapping[str, float],
-        notes: list[str],
-    ) -> list[list[str]]:
+    def rows(self, grades: Grades) -> list[list[str]]:
         """Who somebody is, then points and feedback for each assignment."""
-        there = [s for s in learners if any(s.id in found for found in scores.values())]
+        scores = grades.scores
+        there = [s for s in grades.learners if any(s.id in found for found in scores.values())]
         safe = [s for s in there if not is_formula(s.id)]
-        notes += [left_out(s.id, "Moodle") for s in there if s not in safe]
+        grades.notes.extend(left_out(s.id, "Moodle") for s in there if s not in safe)
         keys = {
             "Username": [s.id for s in safe],
             "ID number": [s.lms_user_id for s in safe],
