@@ -7,8 +7,8 @@ import os
 import sys
 import warnings
 
+from vae_ref.command_line import CommandParser, exit_code_of
 from vae_ref.commands import data, evaluate, report, reproduce, sample, train
-from vae_ref.errors import CourseError
 from vae_ref.version import course_version
 
 COMMANDS = (  # in the order of --help
@@ -20,26 +20,19 @@ COMMANDS = (  # in the order of --help
     reproduce,
 )
 
-EXAMPLES = """examples:
-  vae-ref data stanford --download
+AFTERWARDS = """example:
   vae-ref train --data paper --out runs/paper --minutes 2
-  vae-ref train --data stanford --out runs/stanford --minutes 30
-  vae-ref evaluate --run runs/paper
-  vae-ref sample --run runs/paper --out build/dogs.png
   vae-ref report --run runs/paper --out build/results
-  vae-ref reproduce --data paper --out build/paper
 
-The same train, reproduce or download command continues what was stopped, also by a power cut.
-"""
+The same train, reproduce or download command continues what was stopped, also by a power cut."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, collected from ``vae_ref.commands``."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="vae-ref",
         description="Train the course's variational autoencoder, measure it, and show the results.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=AFTERWARDS,
     )
     parser.add_argument("--version", action="version", version=f"vae-ref {course_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -55,19 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     # OpenMP threads that spin while they wait starve each other when the machine is shared: with two trainings
     # at once on two cores a short spin is 5 times as fast. It is read when torch is imported, further down.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    try:
-        options.handler(options)
-        sys.stdout.flush()
-    except CourseError as error:
-        print(f"vae-ref: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("vae-ref: stopped; the same command continues from what was saved", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader, "head" for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush at exit
-        return 141  # what a shell reports for a closed pipe
-    return 0
+    stopped = "stopped; the same command continues from what was saved"
+    return exit_code_of("vae-ref", lambda: options.handler(options) or 0, 1, stopped)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -12,11 +12,17 @@ from vae_ref.errors import CourseError
 
 def add_parser(commands: Commands) -> None:
     """Describe the options of ``vae-ref data stanford`` and ``vae-ref data paper``."""
-    parser = commands.add_parser("data", help="download the photos, see what is there, draw the paper dogs")
+    parser = commands.add_parser(
+        "data",
+        help="download the photos, see what is there, draw the paper dogs",
+        epilog="examples:\n  vae-ref data stanford --download\n  vae-ref data paper",
+    )
     sets = parser.add_subparsers(required=True, metavar="DATA")
 
     stanford = sets.add_parser(
-        "stanford", help="what there is of Stanford Dogs; with --download, get the rest"
+        "stanford",
+        help="what there is of Stanford Dogs; with --download, get the rest",
+        epilog="example:\n  vae-ref data stanford --download",
     )
     stanford.add_argument(
         "--root", type=Path, metavar="DIR", help="folder of the archives (default: in the user's cache)"
@@ -41,7 +47,11 @@ def add_parser(commands: Commands) -> None:
     )
     stanford.set_defaults(handler=stanford_dogs)
 
-    paper = sets.add_parser("paper", help="draw the paper dogs, as training does by itself")
+    paper = sets.add_parser(
+        "paper",
+        help="draw the paper dogs, as training does by itself",
+        epilog="example:\n  vae-ref data paper",
+    )
     paper.add_argument(
         "--cache", type=Path, metavar="DIR", help="where they are kept (default: the user's cache)"
     )

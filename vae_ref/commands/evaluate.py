@@ -13,7 +13,11 @@ from vae_ref.commands.shared import Commands, add_data_name, add_data_options
 
 def add_parser(commands: Commands) -> None:
     """Describe the options of ``vae-ref evaluate``."""
-    parser = commands.add_parser("evaluate", help="measure a run, or trained weights, on the test side")
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a run, or trained weights, on the test side",
+        epilog="examples:\n  vae-ref evaluate --run runs/paper\n  vae-ref evaluate --weights paper --json",
+    )
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--run", type=Path, help="folder of the run")
     subject.add_argument("--weights", metavar="NAME", help="weights that come with the course, by name")

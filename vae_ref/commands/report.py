@@ -10,7 +10,11 @@ from vae_ref.commands.shared import Commands, add_data_name, add_data_options
 
 def add_parser(commands: Commands) -> None:
     """Describe the options of ``vae-ref report``."""
-    parser = commands.add_parser("report", help="make a page of results from a run")
+    parser = commands.add_parser(
+        "report",
+        help="make a page of results from a run",
+        epilog="example:\n  vae-ref report --run runs/paper --out build/results",
+    )
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for index.html and metrics.json; they are replaced"

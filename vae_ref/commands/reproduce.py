@@ -14,6 +14,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "reproduce",
         help="train and measure everything, and make the page of results; continues where it was stopped",
+        epilog="example:\n  vae-ref reproduce --data paper --out build/paper",
     )
     parser.add_argument(
         "--data", choices=sorted(DEFAULTS), default="paper", help="paper: drawn dogs; stanford: photos"

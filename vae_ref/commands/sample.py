@@ -11,7 +11,11 @@ from vae_ref.errors import CourseError
 
 def add_parser(commands: Commands) -> None:
     """Describe the options of ``vae-ref sample``."""
-    parser = commands.add_parser("sample", help="draw dogs that nobody ever saw: decode random codes")
+    parser = commands.add_parser(
+        "sample",
+        help="draw dogs that nobody ever saw: decode random codes",
+        epilog="example:\n  vae-ref sample --run runs/paper --out build/dogs.png",
+    )
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--run", type=Path, help="folder of the run")
     subject.add_argument("--weights", metavar="NAME", help="weights that come with the course, by name")

@@ -34,7 +34,10 @@ def add_parser(commands: Commands) -> None:
         "train",
         help="train a model, or continue a run that was stopped",
         epilog="Several processes, one for each graphics card or machine: torchrun --nproc-per-node N -m vae_ref "
-        "train ...; they share every batch, and the outcome is that of one process up to rounding.",
+        "train ...; they share every batch, and the outcome is that of one process up to rounding.\n\n"
+        "examples:\n"
+        "  vae-ref train --data paper --out runs/paper --minutes 2\n"
+        "  vae-ref train --data stanford --out runs/stanford --minutes 30",
     )
     parser.add_argument(
         "--data", choices=sorted(DEFAULTS), default="paper", help="paper: drawn dogs; stanford: photos"

@@ -1,0 +1,46 @@
+"""Every command of both programs has an example in its help, and the example is one that the program takes."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from vae_ref.cli import build_parser as vae_ref_parser
+
+PROGRAMS = {"vae-ref": vae_ref_parser()}
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its subcommands, all the way down."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from commands_of(command)
+
+
+ALL = [command for program in PROGRAMS.values() for command in commands_of(program)]
+
+
+@pytest.mark.parametrize("command", ALL, ids=lambda command: command.prog)
+def test_the_help_ends_with_an_example_that_works(command: argparse.ArgumentParser) -> None:
+    blocks = command.format_help().strip().split("\n\n")
+    lines = [line for block in blocks if block.startswith("example") for line in block.splitlines()[1:]]
+    assert lines and all(f"{line} ".startswith(f"  {command.prog} ") for line in lines)
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        options = PROGRAMS[program].parse_args(arguments)
+        assert callable(getattr(options, "handler", None) or options.run)
+
+
+@pytest.mark.parametrize("command", ALL, ids=lambda command: command.prog)
+def test_an_unknown_option_is_one_line_with_usage_and_code_two(
+    command: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        PROGRAMS[command.prog.partition(" ")[0]].parse_args([*command.prog.split()[1:], "--no-such-option"])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and "usage:" in said and "error:" in said.splitlines()[-1]
