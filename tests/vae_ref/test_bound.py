@@ -40,6 +40,31 @@ def test_kl_monte_carlo_agrees_with_the_closed_form() -> None:
     torch.testing.assert_close(estimate, bound.kl_divergence(mu, logvar), atol=0.06, rtol=0)
 
 
+def test_kl_monte_carlo_takes_its_noise_from_the_generator_in_one_draw() -> None:
+    mu, logvar = posterior(4, 5, seed=0, scale=0.7)
+    eps = torch.randn((1, 4, 5), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    z = mu + torch.exp(0.5 * logvar) * eps[0]
+    q, p = Normal(mu, torch.exp(0.5 * logvar)), Normal(0.0, 1.0)
+    estimate = bound.kl_monte_carlo(mu, logvar, 1, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(estimate, (q.log_prob(z) - p.log_prob(z)).sum(1))
+
+
+def test_terms_have_the_precision_of_their_inputs() -> None:
+    mu, logvar = (value.bfloat16() for value in posterior(4, 5, seed=0))
+    assert bound.kl_monte_carlo(mu, logvar, 3).dtype == torch.bfloat16
+    x, x_hat = torch.rand(2, 5, 3, 4, 4, dtype=torch.float64)
+    exact = Normal(x_hat, torch.tensor(0.2, dtype=torch.float64)).log_prob(x).flatten(1).sum(1)
+    found = bound.reconstruction_log_likelihood(x, x_hat, 0.2)
+    torch.testing.assert_close(found, exact, rtol=1e-12, atol=0)
+
+
+def test_terms_keep_all_dimensions_but_the_last() -> None:
+    mu, logvar = (value.view(2, 3, 4) for value in posterior(6, 4, seed=0))
+    assert bound.kl_divergence(mu, logvar).shape == bound.log_normal(mu, mu, logvar).shape == (2, 3)
+    # the estimate's noise lives where the codes do
+    assert bound.kl_monte_carlo(mu[0].to("meta"), logvar[0].to("meta"), 2).device.type == "meta"
+
+
 def test_optimal_sigma_is_the_maximum_of_the_likelihood() -> None:
     x, x_hat = torch.rand(2, 5, 3, 4, 4, dtype=torch.float64)
     best = bound.optimal_sigma(x, x_hat)
@@ -61,6 +86,10 @@ def test_the_gradient_through_optimal_sigma_equals_the_one_at_a_fixed_sigma() ->
         for s in (sigma, sigma.detach())
     ]
     torch.testing.assert_close(*gradients)
+
+
+def test_one_number_has_an_optimal_sigma() -> None:
+    assert bound.optimal_sigma(torch.tensor([[0.7]]), torch.tensor([[0.4]])).item() == pytest.approx(0.3)
 
 
 def test_optimal_sigma_of_a_perfect_picture_stays_positive_with_a_finite_gradient() -> None:
@@ -100,7 +129,17 @@ def test_elbo_is_below_the_exact_log_likelihood_and_tight_at_the_true_posterior(
         assert mean_elbo(true_mu, true_logvar + 2 * change) < log_p - 0.1
 
 
-@pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan])
+def test_elbo_is_the_likelihood_less_beta_times_the_divergence_with_sigma_and_beta_one() -> None:
+    x, x_hat = torch.rand(2, 5, 3, 4, 4, dtype=torch.float64)
+    mu, logvar = posterior(5, 3, seed=4)
+    kl = bound.kl_divergence(mu, logvar)
+    usual = bound.reconstruction_log_likelihood(x, x_hat, 1.0) - kl
+    torch.testing.assert_close(bound.elbo(x, x_hat, mu, logvar), usual)
+    other = bound.reconstruction_log_likelihood(x, x_hat, 0.3) - 2.5 * kl
+    torch.testing.assert_close(bound.elbo(x, x_hat, mu, logvar, 0.3, 2.5), other)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan, math.inf])
 def test_reconstruction_refuses_a_sigma_that_is_not_positive(sigma: float) -> None:
     with pytest.raises(ValueError, match="sigma must be positive, got"):
         bound.reconstruction_log_likelihood(torch.zeros(1, 3), torch.zeros(1, 3), sigma)

@@ -134,6 +134,33 @@ def test_log_weights_are_the_densities_of_torch_distributions() -> None:
         torch.testing.assert_close(other[0], model.decode(z).flatten(1).sum(1) + p - q)
 
 
+class OneNumber:
+    """The same of one number: x = z + σ ε, log p(x) = log N(x; 0, 1 + σ²); its prior is a module of its own."""
+
+    sigma, latent_dim = torch.tensor(0.5, dtype=torch.float64), 1
+
+    def __init__(self, learned_prior: object = None) -> None:
+        self.learned_prior = learned_prior
+
+    def decode(self, z: Tensor) -> Tensor:
+        return z
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        variance = self.sigma**2 / (1 + self.sigma**2)
+        mu, logvar = x / (1 + self.sigma**2), variance.log().expand_as(x)
+        return reparameterize(mu, logvar, generator), mu, logvar
+
+
+def test_pictures_may_be_rows_of_numbers_and_the_prior_a_learned_one() -> None:
+    x = torch.tensor([[0.7]], dtype=torch.float64)
+    log_p = Normal(0.0, math.sqrt(1.25)).log_prob(x[:, 0])
+    torch.testing.assert_close(log_weights(OneNumber(), x, 2, seeded()), log_p.expand(2, 1))
+    shifted = Independent(Normal(torch.ones(1, dtype=torch.float64), 1.0), 1)
+    z, _, _ = OneNumber().draw(x, seeded())
+    other = log_p + shifted.log_prob(z) - Normal(0.0, 1.0).log_prob(z[:, 0])
+    torch.testing.assert_close(log_weights(OneNumber(shifted), x, 1, seeded())[0], other)
+
+
 def test_the_iwae_bound_is_a_log_mean_exp_over_samples_without_overflow() -> None:
     weights = torch.randn(9, 4, dtype=torch.float64)
     torch.testing.assert_close(iwae_bound(weights), weights.exp().mean(0).log())
@@ -188,6 +215,7 @@ def test_a_network_of_zero_weights_scores_known_constants() -> None:
 WRONG_CALLS = [
     (lambda: log_weights(LinearGaussian(), X, 0), "num_samples must be at least 1, got 0"),
     (lambda: log_weights(LinearGaussian(), X / 0, 3), "x must be finite images"),
+    (lambda: log_weights(LinearGaussian(), X[:, 0, 0, 0], 3), r"x must be finite images .* got shape \(5,\)"),
     (lambda: log_weights(LinearGaussian(), X[:0], 3), r"at least one, got shape \(0, 3, 2, 2\)"),
     (
         lambda: log_weights(LinearGaussian(), X.long(), 3),

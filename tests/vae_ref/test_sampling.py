@@ -13,6 +13,15 @@ def test_samples_have_the_stated_moments() -> None:
     torch.testing.assert_close(z.std(0), torch.exp(0.5 * logvar[0]), atol=0, rtol=0.02)
 
 
+def test_a_sample_is_its_mean_and_the_noise_of_the_generator_stretched() -> None:
+    mu, logvar = torch.randn(2, 4, 3).bfloat16()
+    eps = torch.randn(4, 3, generator=torch.Generator().manual_seed(7), dtype=torch.bfloat16)
+    z = reparameterize(mu, logvar, torch.Generator().manual_seed(7))
+    assert z.dtype == torch.bfloat16
+    torch.testing.assert_close(z, mu + torch.exp(0.5 * logvar) * eps)
+    assert reparameterize(mu.to("meta"), logvar.to("meta")).device.type == "meta"
+
+
 def test_gradients_reach_mu_and_logvar_by_the_formula() -> None:
     mu, logvar = torch.randn(2, 4, 3, dtype=torch.float64).unbind()
     mu.requires_grad_(True)
@@ -38,6 +47,15 @@ def test_both_estimators_find_the_analytic_gradient(estimator) -> None:
     assert estimates.shape == (200_000, 3) and not estimates.requires_grad
     error = (estimates.mean(0) - (2 * mu + weight)).abs()
     assert (error < 6 * estimates.std(0) / 200_000**0.5).all()
+
+
+@pytest.mark.parametrize("estimator", [pathwise_gradient, score_function_gradient])
+def test_one_estimate_is_enough_and_comes_again_with_its_generator(estimator) -> None:
+    def once() -> torch.Tensor:
+        return estimator(lambda z: z.square().sum(1), mu, mu, 1, torch.Generator().manual_seed(3))
+
+    mu = torch.tensor([0.5, -1.0])
+    assert once().shape == (1, 2) and torch.equal(once(), once())
 
 
 def test_pathwise_is_far_less_noisy_and_works_inside_no_grad() -> None:

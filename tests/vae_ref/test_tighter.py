@@ -91,6 +91,8 @@ def test_dequantised_levels_stay_in_their_intervals_around_the_middle() -> None:
     assert ((256 * y - (255 * x).round() - 0.5).abs() < 0.5 + 1e-4).all()  # float32 rounds at the edges
     torch.testing.assert_close(y.mean(0), to_middle(x[0]), atol=1.5e-4, rtol=0)  # 6 standard errors
     assert torch.equal(y, dequantise(x, generator()))
+    assert dequantise(x[:1].bfloat16()).dtype == torch.bfloat16
+    assert dequantise(x[:1].to("meta")).device.type == "meta"
 
 
 # ---- discretised Gaussian -----------------------------------------------------------------------------------------
@@ -129,13 +131,14 @@ def test_each_level_agrees_with_high_precision_arithmetic(sigma: float) -> None:
             assert log_p[level].item() == pytest.approx(float(mpmath.log(exact)), rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("sigma", [1e-6, 1e-4, 1.0, 1e3])
+@pytest.mark.parametrize("sigma", [1e-6, 1e-4, 1.0, 1e3, 1e18])
 def test_gradients_of_the_discretised_likelihood_are_finite_in_the_far_tails(sigma: float) -> None:
     x = torch.tensor([[0.0, 1.0, 0.0, 1.0, 128 / 255]])
     x_hat = torch.tensor([[1.0, 0.0, 0.0, 1.0, 0.0]], requires_grad=True)
     log_sigma = torch.tensor(math.log(sigma), requires_grad=True)
     value = discretised_log_likelihood(x, x_hat, log_sigma.exp())
     value.sum().backward()
+    assert value.dtype == torch.float32
     assert value.isfinite().all() and x_hat.grad.isfinite().all() and log_sigma.grad.isfinite()
     assert x_hat.grad[0, 0] < 0 < x_hat.grad[0, 1]
 
@@ -336,6 +339,7 @@ def test_every_likelihood_is_differentiable_survives_saving_and_agrees_between_f
 def test_uniform_and_unit_sigma_score_known_constants() -> None:
     x = torch.rand(2, 3, 64, 64)
     assert bits_per_dim(UniformLikelihood().log_prob(x, 1 - x), 12288).tolist() == [8, 8]
+    assert bits_per_dim(torch.tensor([-math.log(4)]), 1).item() == pytest.approx(10)
     unit = SharedSigmaLikelihood().log_prob(x, x)
     torch.testing.assert_close(unit, Normal(0.0, 1.0).log_prob(torch.zeros_like(x)).flatten(1).sum(1))
     assert bits_per_dim(unit, 12288)[0].item() == pytest.approx(8 + 0.5 * math.log2(2 * math.pi), abs=1e-4)
@@ -358,18 +362,27 @@ WRONG_CALLS = [
     (lambda: bits_per_dim(torch.zeros(2), 0), "num_dims must be at least 1, got 0"),
     (lambda: bits_per_dim(torch.zeros(2).int(), 3), "log_likelihood must be a floating-point tensor"),
     (lambda: beta_from_sigma(0), "sigma must be positive, got 0"),
+    (lambda: beta_from_sigma(math.inf), "sigma must be positive, got inf"),
+    (lambda: sigma_from_beta(0), "beta must be positive, got 0"),
+    (lambda: sigma_from_beta(math.inf), "beta must be positive, got inf"),
     (lambda: sigma_from_beta(math.nan), "beta must be positive, got nan"),
     (lambda: dequantise((255 * X).byte()), "x must be a floating-point tensor, got torch.uint8"),
-    (lambda: discretised_log_likelihood(X, X, 1.0), "x must hold 8-bit levels k / 255"),
+    (lambda: discretised_log_likelihood(X, X, 1.0), "^x must hold 8-bit levels k / 255"),
+    (lambda: discretised_log_likelihood(-X.round(), X, 1.0), "x must hold 8-bit levels k / 255"),
+    (lambda: discretised_log_likelihood(256 / 255 * X.round(), X, 1.0), "x must hold 8-bit levels k / 255"),
     (lambda: discretised_log_likelihood(2 * X.round(), X, 1.0), "x must hold 8-bit levels k / 255"),
     (lambda: discretised_log_likelihood(X / 0, X, 1.0), "x must hold 8-bit levels k / 255"),
     (lambda: discretised_log_likelihood(X.round(), X, -1.0), "sigma must be one positive number, got -1"),
+    (lambda: discretised_log_likelihood(X.round(), X, 0.0), "sigma must be one positive number, got 0"),
+    (lambda: discretised_log_likelihood(X.round(), X, math.inf), "sigma must be one positive number, got inf"),
+    (lambda: discretised_log_likelihood(X.round(), X, torch.ones(2)), "sigma must be one positive number"),
     (lambda: discretised_log_likelihood(X.round(), X[:1], 1.0), "x and x_hat must have the same shape"),
     (lambda: colour_log_likelihood(X, X, torch.eye(4)), r"\(2, 3, 4, 4\) and \(4, 4\)"),
     (lambda: colour_log_likelihood(X, X, -torch.eye(3)), "covariance must be symmetric and positive definite"),
     (lambda: colour_log_likelihood(X, X, torch.ones(3, 3).tril() + torch.eye(3)), "must be symmetric"),
     (lambda: colour_log_likelihood(X, X, torch.eye(3).long()), "covariance must be a floating-point tensor"),
     (lambda: ColourLikelihood().fit([]), "residuals gave no batch"),
+    (lambda: ColourLikelihood().fit([X[:0]]), r"residuals must be batches .* got shape \(0, 3, 4, 4\)"),
     (lambda: ColourLikelihood().fit([X[:, :2]]), r"residuals must be batches \(B, 3, H, W\), got shape \(2, 2, 4, 4\)"),
     (lambda: SharedSigmaLikelihood().fit([X / 0]), "residuals must be finite, got 96"),
     (lambda: SpectrumLikelihood(4).fit(iter([X])), "gave no batch; pass a list"),
