@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.asking import (
+from autograder.both_sides.stand_in import StandIn
+from autograder.both_sides.target import Call, Failure, LocalTarget, Reply, Value
+from autograder.judge.asking import (
     ENDS,
     Echo,
     Gist,
@@ -23,9 +25,7 @@ from autograder.asking import (
     paper_of,
     problem_of,
 )
-from autograder.definitions import Check, Misconception, Part, Probe, Step
-from autograder.stand_in import StandIn
-from autograder.target import Call, Failure, LocalTarget, Reply, Value
+from autograder.judge.definitions import Check, Misconception, Part, Probe, Step
 
 ONE = torch.tensor(1.0)
 STAND_INS = {"helper": StandIn(("x",), "elements", 0)}

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.checking import NOT_LOOKED_AT, Finding, Verdict, describe_failure, judge
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.plain_words import MEANINGS
-from autograder.target import Call, Failure, LocalTarget
-from autograder.wire import Seed
+from autograder.both_sides.target import Call, Failure, LocalTarget
+from autograder.both_sides.wire import Seed
+from autograder.judge.checking import NOT_LOOKED_AT, Finding, Verdict, describe_failure, judge
+from autograder.judge.definitions import Check, Misconception, Part, Probe
+from autograder.judge.plain_words import MEANINGS
 
 SEED = 5
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.comparing import Difference, difference, few, kind
-from autograder.wire import Seed
+from autograder.both_sides.wire import Seed
+from autograder.judge.comparing import Difference, difference, few, kind
 
 
 def t(*values: Any, dtype: torch.dtype | None = None) -> Tensor:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.asking import ask, paper_of
-from autograder.definitions import Check, Misconception, Part, Probe
-from autograder.recognising import UNFINISHED, recognise
-from autograder.target import Call, Failure, LocalTarget, Reply
-from autograder.wire import Seed
+from autograder.both_sides.target import Call, Failure, LocalTarget, Reply
+from autograder.both_sides.wire import Seed
+from autograder.judge.asking import ask, paper_of
+from autograder.judge.definitions import Check, Misconception, Part, Probe
+from autograder.judge.recognising import UNFINISHED, recognise
 
 COUNT = 4000
 NEAR = torch.tensor(0.1)  # six standard errors of a mean of 4,000
