@@ -145,7 +145,7 @@ def run_jupyter_book(work: Path) -> Path:
         # threads that spin while they wait starve each other where the cores are shared (see vae_ref/cli.py)
         "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
     }
-    program = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    program = [sys.executable, str(BOOK / "parallel.py")]
     options = ["build", str(BOOK), "--path-output", str(work), "--all", "-W", "-n", "--keep-going"]
     status = subprocess.run([*program, *options], env=environment, cwd=ROOT).returncode
     html = work / "_build" / "html"

@@ -102,11 +102,9 @@ class Visit:
 def visit(browser: Any) -> Any:
     """A function that opens a page, waits until its formulas are set, and notes requests and complaints."""
 
-    def open_page(url: str, width: int = 1280, scheme: str = "light", context: Any = browser) -> Visit:
-        options = {} if context is not browser else {"color_scheme": scheme}
-        page = context.new_page(
-            **options, **({"viewport": {"width": width, "height": 900}} if options else {})
-        )
+    def open_page(url: str, width: int = 1280, context: Any = browser) -> Visit:
+        options = {"viewport": {"width": width, "height": 900}} if context is browser else {}
+        page = context.new_page(**options)
         seen = Visit(page)
         page.on("request", lambda request: seen.requests.append(request.url))
         page.on("requestfailed", lambda request: seen.complaints.append(f"failed: {request.url}"))
