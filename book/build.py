@@ -87,6 +87,7 @@ def generate() -> None:
     _write_if_changed(GENERATED / "assignments_table.md", reference_pages.assignments())
     _write_if_changed(GENERATED / "interfaces.md", interfaces())
     _write_if_changed(GENERATED / "results_tables.md", reference_pages.results())
+    _write_if_changed(GENERATED / "term_table.md", reference_pages.term())
     _write_if_changed(GENERATED / "citation.md", citation(ROOT / "CITATION.cff", YEAR, ADDRESS))
     for assignment in RELEASED:
         if not (BOOK / f"{assignment.slug}.md").exists():

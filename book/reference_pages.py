@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from pathlib import Path
 
 from autograder.assignments import ASSIGNMENTS
 from vae_ref.weights import FOLDER, NAMES
 from vae_ref.weights.cards import SPREAD, TITLES, render_card
 
+TERM = Path(__file__).resolve().parents[1] / "benchmarks" / "class_of_200.json"
 HEADING = re.compile(r"^#", re.MULTILINE)
 
 
@@ -41,3 +43,21 @@ def assignments() -> str:
     ]
     head = "| | assignment | minutes | difficulty | points | of these by hand |"
     return "\n".join([head, "|---|---|---|---|---|---|", *rows]) + "\n"
+
+
+def term() -> str:
+    """How long each step of the simulated term took, as ``python -m benchmarks.class_of_200`` found."""
+    found = json.loads(TERM.read_text(encoding="utf-8"))
+    rows = [f"| {step} | {_clock(seconds)} |" for step, seconds in found["seconds"].items()]
+    machine = found["machine"]
+    return (
+        f"{found['learners']} learners, {found['hand_ins']} hand-ins, {found['workers']} graded at a time "
+        f"({machine['processor'].partition(',')[0]}, {machine['cores']} cores, {machine['date']}):\n\n"
+        + "\n".join(["| step | time |", "|---|---|", *rows])
+        + f"\n\nThe corrected check moved the scores of {found['learners_moved']} learners; "
+        f"`moved/` gives the reason of each in {found['lines_of_moves']} lines.\n"
+    )
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
