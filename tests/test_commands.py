@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from vae_ref.cli import build_parser as vae_ref_parser
+import autograder.cli
+import vae_ref.cli
 
-PROGRAMS = {"vae-ref": vae_ref_parser()}
+PROGRAMS = {"vae-ref": vae_ref.cli.build_parser(), "autograder": autograder.cli.build_parser()}
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

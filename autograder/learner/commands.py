@@ -1,69 +1,66 @@
-"""The commands of ``autograder`` for learners: start, progress, submit-check."""
+"""The commands of ``autograder`` for learners: start, progress, check, submit-check."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
+from autograder.options import add_command
 from vae_ref.errors import CourseError
 
 
 def add_learner_commands(commands: Any) -> None:
     """Add them to argparse's subparsers."""
-    start = _add(
-        commands, "start", "copy the exercises into a folder of yours", "autograder start vae-course"
-    )
-    start.description = (
+    start = add_command(
+        commands,
+        "start",
+        _start,
+        "copy the exercises into a folder of yours",
         "Copy the notebooks of all exercises into DIR, a folder for each. Given again it adds what is missing and "
         "renews what you have not changed; what you have changed is left alone. What your checks say is remembered "
-        "in DIR."
+        "in DIR.",
+        "autograder start vae-course",
     )
     start.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or the one from last time")
-    start.set_defaults(run=_start)
 
-    progress = _add(commands, "progress", "show what you have done and what is open", "autograder progress")
-    progress.description = (
+    progress = add_command(
+        commands,
+        "progress",
+        _progress,
+        "show what you have done and what is open",
         "Show points and what is open in each exercise, as your checks last said. They are remembered in the folder "
-        "that autograder start made, and leave it for nowhere."
+        "that autograder start made, and leave it for nowhere.",
+        "autograder progress",
     )
     progress.add_argument(
         "folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="that folder (default: here)"
     )
-    progress.set_defaults(run=_progress)
 
-    look = _add(
+    check = add_command(
+        commands,
+        "check",
+        _check,
+        "check the functions of a Python file",
+        "Check every function of FILE that an assignment asks for. Exit code 0 only if all are right.",
+        "autograder check bound.py",
+    )
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+
+    look = add_command(
         commands,
         "submit-check",
+        _submit_check,
         "tell whether a hand-in would be accepted",
-        "autograder submit-check 02_bound/02_bound.ipynb\n  autograder submit-check .",
-    )
-    look.description = (
         "Look at a notebook, or at all in a folder, as the grader does when it is handed in: would it be accepted, and "
         "is there anything unfinished or out of place? It runs nothing and sends nothing. Exit code 1 if something "
-        "would be refused."
+        "would be refused.",
+        "autograder submit-check 02_bound/02_bound.ipynb",
+        "autograder submit-check .",
     )
     look.add_argument("path", type=Path, metavar="FILE_OR_DIR", help="a notebook, or a folder with notebooks")
-    look.set_defaults(run=_submit_check)
-
-
-def _add(commands: Any, name: str, help_: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=help_,
-        epilog=f"example:\n  {example}",
-        formatter_class=_WrappedWithExample,
-    )
-    return parser
-
-
-class _WrappedWithExample(argparse.HelpFormatter):
-    """Wraps the description, and leaves the lines of the example as they are."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if text.startswith("example:"):
-            return text
-        return super()._fill_text(text, width, indent)
 
 
 def _start(args: argparse.Namespace) -> int:
@@ -92,3 +89,18 @@ def _submit_check(args: argparse.Namespace) -> int:
     found = look_at(args.path)
     print(as_text(found))
     return 1 if any(one.refused for one in found) else 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from autograder.judge.verdict import as_record, as_text
+    from autograder.learner.files import check_file
+    from autograder.learner.progress import remember
+
+    verdicts = check_file(args.file)
+    for verdict in verdicts:
+        remember(verdict.check.name, verdict.score, verdict.points, args.file)
+    if args.json:
+        print(json.dumps({"checks": [as_record(verdict) for verdict in verdicts]}, ensure_ascii=False))
+    else:
+        print("\n".join(as_text(verdict) for verdict in verdicts))
+    return 0 if all(verdict.passed for verdict in verdicts) else 1

@@ -18,7 +18,7 @@ from autograder.wall.sandbox import modules_inside, visible_files
 PACKAGE = Path(autograder.__file__).parent
 # Each layer, and all that it imports of the others; it stands below them, so no two can need each other.
 LAYERS: dict[str, set[str]] = {
-    "tables": set(),  # files beside the folders: the rooms of the course, and where its book is
+    "tables": set(),  # files beside the folders: rooms of the course, addresses, options of commands
     "both_sides": set(),
     "hints": {"tables"},
     "judge": {"tables", "both_sides", "hints"},
@@ -33,7 +33,6 @@ LAYERS: dict[str, set[str]] = {
     "faces": {
         "tables",
         "both_sides",
-        "judge",
         "wall",
         "grading",
         "learner",
@@ -42,7 +41,7 @@ LAYERS: dict[str, set[str]] = {
         "course",
     },
 }
-BESIDE = {"addresses": "tables", "assignments": "tables"} | dict.fromkeys(
+BESIDE = dict.fromkeys(("addresses", "assignments", "options"), "tables") | dict.fromkeys(
     ("__init__", "__main__", "cli", "doctor", "nbgrader_plugins"), "faces"
 )
 LONGEST = 300
@@ -112,7 +111,7 @@ def test_both_sides_are_all_that_learners_code_sees_of_the_package() -> None:
     ("statement", "absent"),
     [
         ("import autograder", "torch"),
-        ("from autograder.cli import _parser; _parser()", "torch"),
+        ("from autograder.cli import build_parser; build_parser()", "torch"),
         ("from autograder import check", "nbgrader"),
         ("from autograder import check", "autograder.wall"),
     ],
