@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?=
 MINUTES ?= 2
 
-.PHONY: help setup demo test test-book book pdf next-engine exercises round-trip lint bench mutants clean
+.PHONY: help setup demo test test-book book pdf next-engine exercises round-trip lint bench mutants mutation clean
 
 help:
 	@echo "make setup      virtual environment, Python packages and bubblewrap"
@@ -24,6 +24,7 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make bench DATA=DIR   speed, memory and quality beside other VAEs, and the wall: about 40 minutes"
 	@echo "make mutants    put well-known mistakes into vae_ref: which test notices?"
+	@echo "make mutation   break vae_ref's bounds and the judge in every small way: what does no test notice? about an hour"
 	@echo "make clean      remove what was built; .venv stays"
 
 setup: $(READY)
@@ -74,6 +75,10 @@ bench: setup
 
 mutants: $(READY)
 	$(BIN)/python scripts/mutate.py
+
+mutation: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	$(BIN)/python scripts/mutation.py
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache

@@ -92,3 +92,23 @@ def test_every_well_known_mistake_can_still_be_put_in(repository: Path) -> None:
     for mistake in mistakes:
         text = (repository / "vae_ref" / mistake.file).read_text(encoding="utf-8")
         assert text.count(mistake.right) == 1, mistake.name
+
+
+def test_what_is_mutated_and_what_no_test_can_tell_is_there(repository: Path) -> None:
+    settings = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["mutmut"]
+    for pattern in settings["only_mutate"]:
+        assert [*repository.glob(pattern)], pattern
+    for word in settings["pytest_add_cli_args_test_selection"]:
+        path, _, test = word.partition("::")
+        if path.startswith("tests/"):
+            assert f"def {test}" in (repository / path).read_text(encoding="utf-8"), word
+    text = (repository / "scripts" / "equivalent_mutants.toml").read_text(encoding="utf-8")
+    entries = tomllib.loads(text)["equivalent"]
+    mutants = [mutant for entry in entries for mutant in entry["mutants"]]
+    assert len(mutants) == len(set(mutants)) and all(entry["why"] for entry in entries)
+    for place in {mutant.partition(": ")[0] for mutant in mutants}:
+        module, _, function = place.rpartition(".")
+        while not (source := repository / f"{module.replace('.', '/')}.py").exists():
+            module, _, _ = module.rpartition(".")  # a class
+            assert module, place
+        assert f"def {function}(" in source.read_text(encoding="utf-8"), place

@@ -184,6 +184,12 @@ def test_moments_are_those_of_all_batches_together() -> None:
     torch.testing.assert_close(moments.covariance, wanted, rtol=1e-4, atol=1e-7)
 
 
+def test_pictures_may_be_less_precise_than_their_moments() -> None:
+    moments = JointMoments(SIZE).double()
+    moments.follow(residuals().float(), residuals().float(), 1.0)
+    assert moments.mean.dtype == torch.float64 and moments.covariance.any()
+
+
 def test_colours_are_directions_in_which_nothing_goes_together() -> None:
     covariance = colour_covariance([residuals()]).float()
     values, directions = eigen_colours(covariance)
