@@ -29,6 +29,7 @@ SVG_SIZE = re.compile(
     rb'<svg\b[^>]*?\b(width|height)="([\d.]+)(pt|px|)"[^>]*?\b(width|height)="([\d.]+)(pt|px|)"', re.DOTALL
 )
 PIXELS = {b"pt": 4 / 3, b"px": 1.0, b"": 1.0}
+FIXED = re.compile(r' style="width: (\d+)px; height: (\d+)px;"')  # this height would stay on a narrow screen
 ICON = re.compile(r'"\\(f[0-9a-f]{3})"')
 RULE_OF_ICON = re.compile(r"[^{}]*\.fa-[^{}]*\{[^{}]*\}")
 CLASS_OF_ICON = re.compile(r"\.(fa-[a-z0-9-]+):before(?=[^{}]*\{content:\"\\([0-9a-f]{3,4})\")")
@@ -69,10 +70,9 @@ def with_sizes(body: str, sizes: dict[str, Path]) -> str:
             return match[0]
         seen += 1
         waits = "" if seen == 1 else ' loading="lazy"'
-        own = (
-            "" if " width=" in match[1] or "width:" in match[1] else f' width="{size[0]}" height="{size[1]}"'
-        )
-        return f"<img{match[1]}{own}{waits}{match[3]}>"
+        given = FIXED.sub(r' width="\1" height="\2"', match[1])
+        own = "" if " width=" in given or "width:" in given else f' width="{size[0]}" height="{size[1]}"'
+        return f"<img{given}{own}{waits}{match[3]}>"
 
     return IMAGE.sub(sized, body)
 

@@ -137,7 +137,7 @@ def _pictures(axes: Axes, images: torch.Tensor | np.ndarray, columns: int, label
     sheet = tile(images, columns) if isinstance(images, torch.Tensor) else images
     step = sheet.shape[0] / len(labels)
     axes.imshow(sheet)
-    axes.set_yticks([step * (k + 0.5) for k in range(len(labels))], labels, fontsize=8)
+    axes.set_yticks([step * (k + 0.5) for k in range(len(labels))], labels)
     axes.set_xticks([])
     axes.grid(False)
     axes.spines[:].set_visible(False)
@@ -192,7 +192,7 @@ def collapse() -> Figure:
     for axes, run, colour in zip(panels, found["runs"], (ORANGE, GREEN), strict=True):
         axes.plot(found["steps"], run["kl"], color=colour, linewidth=1)
         axes.set(xlabel="step", title=run["name"])
-        axes.title.set_fontsize(9)
+        axes.title.set_fontsize(10)  # side by side they leave no room for more
     panels[0].set_ylabel("KL of each latent (nats)")
     return figure
 

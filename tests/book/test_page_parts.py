@@ -68,6 +68,22 @@ def test_pictures_carry_their_size_and_wait(load: object) -> None:
     assert 'width="1024" height="256"' in first and "lazy" not in first
     assert 'width="1024" height="256" loading="lazy"' in second
     assert third == ' src="unknown.png"/>'
+    html = '<img src="dogs.png" style="width: 561px; height: 140px;" />'
+    assert lean.with_sizes(html, files) == '<img src="dogs.png" width="561" height="140" />'
+
+
+def test_commas_stay_with_their_formulas_and_names_in_tables_break_at_joints(load: object) -> None:
+    breaks: ModuleType = load("line_breaks")  # type: ignore[operator]
+    formula = r'<span class="math notranslate nohighlight">\(k &lt; 1\)</span>'
+    assert breaks.with_breaks(f"so {formula} is") == f"so {formula} is"
+    assert breaks.with_breaks(f"so ({formula}), the {formula}-th") == (
+        f'so <span class="together">({formula}),</span> the <span class="together">{formula}-th</span>'
+    )
+    code = '<span class="pre">Some/VaeOf_dogs.npy</span>'
+    assert breaks.with_breaks(code) == code
+    assert breaks.with_breaks(f"<table><td>{code}</td></table>") == (
+        '<table><td><span class="pre">Some/<wbr>Vae<wbr>Of_<wbr>dogs.<wbr>npy</span></td></table>'
+    )
 
 
 def test_the_size_of_a_drawing_is_in_pixels(load: object, tmp_path: Path) -> None:
