@@ -115,6 +115,12 @@ def shifted_once(mu: Tensor, generator: torch.Generator) -> Tensor:
     return mu + generator.initial_seed() + torch.randn(COUNT, generator=generator)
 
 
+def shifted_in_the_middle(mu: Tensor, generator: torch.Generator) -> Tensor:
+    z = shifted(mu, generator)
+    z[1100:2900] += 1  # both ends, which are kept, agree
+    return z
+
+
 def mean_of(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def mean(mu: Tensor, generator: torch.Generator) -> Tensor:
         return function(mu, generator).mean()
@@ -149,6 +155,7 @@ def test_alike_in_noise_is_not_enough_where_the_rest_differs() -> None:
     assert named(parts, learner, wrong) == []
     assert named(parts, learner, wrong, right) == [right]
     assert named(parts, learner, with_exact(same_draws, 2.0)) == []
+    assert named(parts, learner, with_exact(shifted_in_the_middle, 2.0)) == []
 
 
 @pytest.mark.parametrize("part", [SUMMED, noisy()], ids=["summed", "compared"])
