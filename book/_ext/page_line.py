@@ -1,4 +1,4 @@
-"""The line below a page's title: how long it takes to read, and the page to take along as text or as a notebook.
+"""The line below a page's title: how long a chapter takes to read, and the page to take along as text or as a notebook.
 
 Also leaves places for others to fill. progress.js fills one for marking a page as read at its end, and one for an
 overview on the start page; without scripts these stay empty and unseen. paper/offering.py puts a link to the PDF of the
@@ -19,6 +19,9 @@ from reading_time import reading_minutes
 from sphinx.application import Sphinx
 
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n```$", re.MULTILINE)
+LISTS = {  # to look things up in; nobody reads them from end to end
+    "bibliography", "common_mistakes", "glossary", "interfaces", "kill_matrix", "notation", "results",
+}  # fmt: skip
 GENERATED = "_generated/"  # exercises say themselves how long they take, and have buttons of their own
 
 
@@ -37,12 +40,12 @@ def notebook_of(text: str, folder: Path) -> nbformat.NotebookNode | None:
 
 def _line(minutes: int, source: str, notebook: str | None) -> str:
     unit = "minute" if minutes == 1 else "minutes"
+    time = f'<span class="reading-time">About {minutes} {unit} to read</span> ' if minutes else ""
     links = [f'<a href="{source}" download>text</a>']
     if notebook:
         links.append(f'<a href="{notebook}" download>notebook</a>')
     return (
-        f'<p class="page-line"><span class="reading-time">About {minutes} {unit} to read</span> '
-        f'<span class="page-downloads">Take this page along as {" or ".join(links)}'
+        f'<p class="page-line">{time}<span class="page-downloads">Take this page along as {" or ".join(links)}'
         '<span class="whole-book"></span></span></p>'
     )
 
@@ -62,7 +65,7 @@ def add_line(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
             target.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(content, target)
         line = _line(
-            reading_minutes(doctree),
+            0 if page in LISTS else reading_minutes(doctree),
             context["pathto"](source, 1),
             notebook and context["pathto"](notebook, 1),
         )

@@ -156,7 +156,7 @@ def contents_of(chapters: list[Chapter]) -> str:
         rows.append(
             row(chapter.anchor, escape(chapter.title), "contents-exercise" if inner else "contents-chapter")
         )
-        if not inner:
+        if NUMBERED.match(chapter.title):
             rows += [row(anchor, title, "contents-section") for anchor, title in chapter.sections]
     return f'<nav id="contents"><h1>Contents</h1><ul>{"".join(rows)}</ul></nav>'
 

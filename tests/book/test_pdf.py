@@ -190,7 +190,7 @@ def test_joined_pages_link_to_each_other(joining: ModuleType, tmp_path: Path) ->
         )
     )
     (tmp_path / "sub" / "b.html").write_text(
-        page_html('<section id="s"><h1>B</h1><section id="t"><h2>Two</h2><img src="../_images/p.svg"/>'
+        page_html('<section id="s"><h1>1. B</h1><section id="t"><h2>Two</h2><img src="../_images/p.svg"/>'
                   '<a href="../a.html">back</a></section></section>')
     )  # fmt: skip
     page = joining.join(tmp_path, tmp_path / "_toc.yml", "Title, with a tail", "Author")
@@ -207,6 +207,8 @@ def test_joined_pages_link_to_each_other(joining: ModuleType, tmp_path: Path) ->
         assert gone not in page, gone
     assert "index" in page and "file" in page, "words of a link that leads nowhere on paper stay"
     assert 'data-anchor="sub-b--t"' in page and "contents-part" in page
+    lists = [joining.Chapter("glossary", "", "Glossary", "", [("glossary--a", "A")])]
+    assert "glossary--a" not in joining.contents_of(lists), "entries of a list are no sections"
 
 
 def test_a_missing_browser_is_named(joining: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
