@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.assignments import RELEASED, Assignment
-from autograder.learner.starting import MARK, started_folder
+from autograder.learner.folder import MARK, started_folder
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text
 

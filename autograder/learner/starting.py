@@ -12,10 +12,10 @@ import nbformat
 
 from autograder.addresses import BOOK, LINKS_ARE_TEXTS
 from autograder.assignments import RELEASED, Assignment
+from autograder.learner.folder import MARK
 from vae_ref.errors import CourseError
 from vae_ref.files import write_atomically, write_text
 
-MARK = ".vae-course"  # folder in a learner's folder: what was copied, and what the checks said
 COPIED = "copied.json"
 LINK = re.compile(r"\[([^\[\]]+)\]\(\.\./\.\./book/(\d+)_\w+\.md(?:#([\w-]+))?\)")
 
@@ -72,12 +72,6 @@ def start(folder: Path) -> Iterator[tuple[str, str]]:
             copied[assignment.slug] = {"released": _digest(released), "written": _digest(fresh)}
         write_text(folder / MARK / COPIED, json.dumps(copied, indent=1) + "\n")
         yield place, what
-
-
-def started_folder(place: Path) -> Path | None:
-    """The learner's folder that ``place`` is, or lies in; None if there is none."""
-    place = place.resolve()
-    return next((folder for folder in (place, *place.parents) if (folder / MARK).is_dir()), None)
 
 
 def _copied(folder: Path) -> dict[str, dict[str, str]]:

@@ -363,9 +363,9 @@ print(f"spread of one posterior: {torch.exp(0.5 * logvar).mean():.4f} on average
 # together, and the KL term knows it: its average over pictures is a sum of two things
 # ([proof](book:06_generation#average-kl-in-two)),
 #
-# $$\frac1N\sum_n\mathrm{KL}\big(q(z\mid x_n)\,\|\,p(z)\big)=
-# \underbrace{I(n;z)}_{\text{what a code tells about its picture}}+
-# \underbrace{\mathrm{KL}\big(q(z)\,\|\,p(z)\big)}_{\text{how far the codes are from the prior}}.$$
+# $$\begin{aligned}\frac1N\sum_n\mathrm{KL}\big(q(z\mid x_n)\,\|\,p(z)\big)
+# ={}&\underbrace{I(n;z)}_{\text{what a code tells about its picture}}\\
+# {}+{}&\underbrace{\mathrm{KL}\big(q(z)\,\|\,p(z)\big)}_{\text{how far the codes are from the prior}}.\end{aligned}$$
 #
 # **Question.** The first is the information that a code carries about *which* of the $N$ pictures it came from. How large can it be, at most?
 # (Say the code gives the picture away. Before you looked, all $N$ were equally likely.)

@@ -16,18 +16,9 @@ from autograder.assignments import RELEASED
 from autograder.checks import checks_of
 from autograder.cli import main
 from autograder.learner import progress, starting
+from autograder.learner.folder import MARK, started_folder
 from autograder.learner.progress import as_table, remember, standings
-from autograder.learner.starting import (
-    MARK,
-    NEW,
-    OUTDATED,
-    RENEWED,
-    SAME,
-    YOURS,
-    released_notebook,
-    start,
-    started_folder,
-)
+from autograder.learner.starting import NEW, OUTDATED, RENEWED, SAME, YOURS, released_notebook, start
 
 SLUGS = [assignment.slug for assignment in RELEASED]
 BOUND = "02_bound/02_bound.ipynb"
