@@ -86,9 +86,7 @@ class Grading:
 def prepare(slug: str) -> None:
     """Import before the first fork what every one of them would import by itself."""
     checks_of(slug)
-    importlib.import_module(
-        "torch.fx.experimental.symbolic_shapes"
-    )  # with sympy, for the first vector of gradients
+    importlib.import_module("torch.fx.experimental.symbolic_shapes")  # with sympy, for the first optimizer
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
 

@@ -109,7 +109,8 @@ def expected(name: str, probe: Probe, oracle: Oracle) -> tuple[Any, torch.Tensor
     if call.cotangent is None:
         return result, probe.tolerance
     leaves = [args[i] for i in call.wrt]
-    return list(torch.autograd.grad(result, leaves, grad_outputs=call.cotangent.double())), probe.tolerance
+    # as the gradient of a number, as in ``both_sides.target``
+    return list(torch.autograd.grad((result * call.cotangent.double()).sum(), leaves)), probe.tolerance
 
 
 def _double(arg: Any) -> Any:
