@@ -1,9 +1,11 @@
-"""A class that is graded already: gradebook and graded notebooks, without anybody's code having run."""
+"""Graded classes: one whose gradebook is filled in without anybody's code having run, and one that nbgrader graded."""
 
 from __future__ import annotations
 
 import copy
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,11 +18,23 @@ from nbgrader.api import Gradebook
 
 from autograder.assignments import assignment_named
 from autograder.authoring.release import release
-from autograder.authoring.sample_class import COURSE_CONFIG
+from autograder.authoring.sample_class import COURSE_CONFIG, make_sample_class
 from autograder.checks import checks_of
 from autograder.grading.gradebook import CONFIG_NAME
 
 SLUG = "02_bound"
+# loses a point a started hour, so that a penalty is a number that somebody had to compute
+LATE = """
+from nbgrader.plugins import BasePlugin
+
+class Late(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return total_seconds_late // 3600
+
+c.AssignLatePenalties.plugin_class = Late
+"""
+DUE = "2026-05-04 12:00:00 UTC"
+TIMES = {"solution": "2026-05-04 11:00:00 UTC", "averages-the-kl": "2026-05-04 15:30:00 UTC"}
 # texts of a page that stand out from what is behind them by less than WCAG AA asks for
 CONTRAST = """() => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
@@ -157,3 +171,30 @@ def _enter(gradebook: Gradebook, student: str, graded: Graded) -> None:
         grade.needs_manual_grade = False
     if graded.comment:
         notebook.comments[0].manual_comment = graded.comment
+
+
+@pytest.fixture(scope="session")
+def ungraded_class(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample class with a due date, a late hand-in and a penalty."""
+    course = make_sample_class(tmp_path_factory.mktemp("ungraded") / "course", repository / "solutions")
+    with (course / CONFIG_NAME).open("a") as config:
+        config.write(LATE)
+    with Gradebook(f"sqlite:///{course}/gradebook.db", "vae") as gradebook:
+        gradebook.update_or_create_assignment(SLUG, duedate=DUE)
+    for folder in (course / "submitted").iterdir():
+        (folder / SLUG / "timestamp.txt").write_text(TIMES.get(folder.name, "2026-05-04 13:00:01 UTC"))
+    return course
+
+
+@pytest.fixture(scope="session")
+def class_by_nbgrader(ungraded_class: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, graded by stock nbgrader, feedback made. Copy it before you change anything."""
+    course = tmp_path_factory.mktemp("nbgrader") / "course"
+    shutil.copytree(ungraded_class, course)
+    for command in ("autograde", "generate_feedback"):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", command, SLUG], cwd=course, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    return course

@@ -15,24 +15,12 @@ import pytest
 from distributed import LocalCluster
 from nbgrader.api import Gradebook
 
-from autograder.authoring.sample_class import SLUG, make_sample_class
+from autograder.authoring.sample_class import SLUG
 from autograder.grading.one_notebook import verdict_record
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("same_grades")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 
 BIN = Path(sys.executable).parent
-# loses a point a started hour, so that a penalty is a number that somebody had to compute
-LATE = """
-from nbgrader.plugins import BasePlugin
-
-class Late(BasePlugin):
-    def late_submission_penalty(self, student_id, score, total_seconds_late):
-        return total_seconds_late // 3600
-
-c.AssignLatePenalties.plugin_class = Late
-"""
-DUE = "2026-05-04 12:00:00 UTC"
-TIMES = {"solution": "2026-05-04 11:00:00 UTC", "averages-the-kl": "2026-05-04 15:30:00 UTC"}
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -84,32 +72,10 @@ def _points(cell: Any) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def ungraded(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample class with a due date, a late hand-in and a penalty."""
-    course = make_sample_class(tmp_path_factory.mktemp("ungraded") / "course", repository / "solutions")
-    with (course / "nbgrader_config.py").open("a") as config:
-        config.write(LATE)
-    with Gradebook(f"sqlite:///{course}/gradebook.db", "vae") as gradebook:
-        gradebook.update_or_create_assignment(SLUG, duedate=DUE)
-    for folder in (course / "submitted").iterdir():
-        (folder / SLUG / "timestamp.txt").write_text(TIMES.get(folder.name, "2026-05-04 13:00:01 UTC"))
-    return course
-
-
-@pytest.fixture(scope="module")
-def by_nbgrader(ungraded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    course = tmp_path_factory.mktemp("nbgrader") / "course"
-    shutil.copytree(ungraded, course)
-    run("nbgrader", "autograde", SLUG, cwd=course)
-    run("nbgrader", "generate_feedback", SLUG, cwd=course)
-    return course
-
-
-@pytest.fixture(scope="module")
-def by_batch(ungraded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def by_batch(ungraded_class: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Graded in two goes, on this machine and on a cluster: some had not handed in yet at the first."""
     course = tmp_path_factory.mktemp("batch") / "course"
-    shutil.copytree(ungraded, course)
+    shutil.copytree(ungraded_class, course)
     later = tmp_path_factory.mktemp("later")
     for name in ("hostile", "damaged", "solution", "averages-the-kl"):
         shutil.move(course / "submitted" / name, later / name)
@@ -123,8 +89,8 @@ def by_batch(ungraded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return course
 
 
-def test_the_gradebooks_are_the_same(by_nbgrader: Path, by_batch: Path) -> None:
-    expected = gradebook_of(by_nbgrader)
+def test_the_gradebooks_are_the_same(class_by_nbgrader: Path, by_batch: Path) -> None:
+    expected = gradebook_of(class_by_nbgrader)
     assert gradebook_of(by_batch) == expected
     assert len(expected) == 7
     # and they say what they should
@@ -136,30 +102,32 @@ def test_the_gradebooks_are_the_same(by_nbgrader: Path, by_batch: Path) -> None:
     assert expected["damaged"]["comment on elbo"][0].startswith("Not graded: the file is not a notebook")
 
 
-def test_the_graded_notebooks_are_the_same(by_nbgrader: Path, by_batch: Path) -> None:
-    expected = notebooks_of(by_nbgrader)
+def test_the_graded_notebooks_are_the_same(class_by_nbgrader: Path, by_batch: Path) -> None:
+    expected = notebooks_of(class_by_nbgrader)
     assert len(expected) == 7 and notebooks_of(by_batch) == expected
     assert [v["score"] for v in expected["averages-the-kl"][1]["verdicts"]] == [4, 0, 4, 4, 4]
 
 
-def test_the_feedback_is_the_same(by_nbgrader: Path, by_batch: Path) -> None:
-    pages = {path.relative_to(by_nbgrader) for path in by_nbgrader.glob("feedback/*/*/*.html")}
+def test_the_feedback_is_the_same(class_by_nbgrader: Path, by_batch: Path) -> None:
+    pages = {path.relative_to(class_by_nbgrader) for path in class_by_nbgrader.glob("feedback/*/*/*.html")}
     assert len(pages) == 7
     for page in pages:
         if page.parts[1] != "hostile":  # its output names what it found on the way, in any order
-            assert (by_batch / page).read_text() == (by_nbgrader / page).read_text(), page
+            assert (by_batch / page).read_text() == (class_by_nbgrader / page).read_text(), page
 
 
-def exported(course: Path, *command: str) -> list[dict[str, str]]:
-    run(*command, cwd=course)
-    with (course / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
+def exported(course: Path, folder: Path) -> list[dict[str, str]]:
+    run("nbgrader", "export", "--to", folder / "grades.csv", cwd=course)
+    with (folder / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         return sorted(csv.DictReader(file), key=lambda row: row["student_id"])
 
 
-def test_the_exports_are_the_same_and_agree_with_the_gradebook(by_nbgrader: Path, by_batch: Path) -> None:
-    rows = exported(by_nbgrader, "nbgrader", "export", "--to", "grades.csv")
-    assert exported(by_batch, "nbgrader", "export", "--to", "grades.csv") == rows
-    book = gradebook_of(by_nbgrader)
+def test_the_exports_are_the_same_and_agree_with_the_gradebook(
+    class_by_nbgrader: Path, by_batch: Path, tmp_path: Path
+) -> None:
+    rows = exported(class_by_nbgrader, tmp_path)
+    assert exported(by_batch, tmp_path) == rows
+    book = gradebook_of(class_by_nbgrader)
     assert {row["student_id"]: float(row["raw_score"]) for row in rows} == {
         name: about["score"] for name, about in book.items()
     }
@@ -169,10 +137,10 @@ def test_the_exports_are_the_same_and_agree_with_the_gradebook(by_nbgrader: Path
     assert {float(row["max_score"]) for row in rows} == {20.0}
 
 
-def test_the_formgrader_shows_what_the_gradebook_says(by_nbgrader: Path, by_batch: Path) -> None:
-    hand_ins, notebooks = _shown(by_nbgrader)
+def test_the_formgrader_shows_what_the_gradebook_says(class_by_nbgrader: Path, by_batch: Path) -> None:
+    hand_ins, notebooks = _shown(class_by_nbgrader)
     assert _shown(by_batch) == (hand_ins, notebooks)
-    book = gradebook_of(by_nbgrader)
+    book = gradebook_of(class_by_nbgrader)
     for name in ("score", "max_score", "needs_manual_grade"):  # these pages show points before the penalty
         expected = {student: about[name] for student, about in book.items()}
         for rows in (hand_ins, notebooks):
