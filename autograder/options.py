@@ -43,7 +43,13 @@ def add_assignment(parser: argparse.ArgumentParser) -> None:
 
 def add_assignments(parser: argparse.ArgumentParser) -> None:
     """Let a command be told which assignments it is about, if not all."""
-    parser.add_argument("assignments", nargs="*", metavar="NN_name", help="which (default: all)")
+    parser.add_argument(
+        "assignments",
+        nargs="*",
+        default=[],  # or argparse asks for them where something else is missing
+        metavar="NN_name",
+        help="which (default: all)",
+    )
 
 
 def add_course(parser: argparse.ArgumentParser) -> None:

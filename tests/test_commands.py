@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,10 +39,30 @@ def test_the_help_ends_with_an_example_that_works(command: argparse.ArgumentPars
 
 
 @pytest.mark.parametrize("command", ALL, ids=lambda command: command.prog)
-def test_an_unknown_option_is_one_line_with_usage_and_code_two(
+def test_an_unknown_option_is_one_line_with_a_remedy_and_code_two(
     command: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
         PROGRAMS[command.prog.partition(" ")[0]].parse_args([*command.prog.split()[1:], "--no-such-option"])
     said = capsys.readouterr().err
-    assert end.value.code == 2 and "usage:" in said and "error:" in said.splitlines()[-1]
+    assert end.value.code == 2 and len(said.splitlines()) == 1
+    assert said.endswith(" --help\n") and ("--no-such-option" in said or "required" in said)
+
+
+def test_what_may_be_left_out_is_not_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        PROGRAMS["autograder"].parse_args(["course", "new"])
+    said = capsys.readouterr().err
+    assert said.startswith("autograder course new: the following arguments are required: DIR; see ")
+
+
+@pytest.mark.parametrize("command", ["train", "report --run runs/a", "reproduce"])
+def test_a_file_in_place_of_a_folder_is_refused_before_any_work(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    with pytest.raises(SystemExit) as end:
+        PROGRAMS["vae-ref"].parse_args([*command.split(), "--out", str(taken)])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and f"{taken} is a file, name a folder" in said

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from vae_ref.errors import CourseError
 
@@ -19,6 +19,10 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"formatter_class": _KeepingExamples} | options)
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line; the usage that argparse puts above it takes up to eight more."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 class _KeepingExamples(argparse.HelpFormatter):

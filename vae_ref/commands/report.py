@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vae_ref.commands.shared import Commands, add_data_name, add_data_options
+from vae_ref.commands.shared import Commands, add_data_name, add_data_options, folder
 
 
 def add_parser(commands: Commands) -> None:
@@ -17,7 +17,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for index.html and metrics.json; they are replaced"
+        "--out", type=folder, required=True, help="folder for index.html and metrics.json; they are replaced"
     )
     add_data_name(parser)
     add_data_options(parser)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from vae_ref.commands.shared import Commands, add_data_options, positive
+from vae_ref.commands.shared import Commands, add_data_options, folder, positive
 from vae_ref.config import DEFAULTS
 
 
@@ -21,7 +20,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=folder,
         required=True,
         metavar="DIR",
         help="folder for the page, and for the stages' folders",

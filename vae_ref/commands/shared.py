@@ -59,3 +59,11 @@ def natural(text: str) -> int:
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"must be between 0 and {2**32 - 1}, got {text}")
     return value
+
+
+def folder(text: str) -> Path:
+    """A converter for argparse: a folder, there or not; found out before hours of work end in it."""
+    path = Path(text)
+    if path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is a file, name a folder")
+    return path

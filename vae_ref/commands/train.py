@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vae_ref.commands.shared import Commands, add_data_options, natural, positive
+from vae_ref.commands.shared import Commands, add_data_options, folder, natural, positive
 from vae_ref.config import (
     DEFAULTS,
     LIKELIHOODS,
@@ -42,7 +42,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--data", choices=sorted(DEFAULTS), default="paper", help="paper: drawn dogs; stanford: photos"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--out", type=folder, required=True, metavar="RUN", help="folder of the run")
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--minutes", type=positive(float), help="training time by the clock, pauses left out (default: 2)"
