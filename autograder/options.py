@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,11 @@ def add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--course", type=Path, default=Path(), metavar="DIR", help="an nbgrader course (default: here)"
     )
+
+
+def and_course(course: Path) -> str:
+    """What a command that is suggested next needs to be about the same course: nothing in the course's folder."""
+    return "" if course == Path() else f" --course {shlex.quote(str(course))}"
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import autograder.cli
 import vae_ref.cli
+from autograder.options import and_course
 
 PROGRAMS = {"vae-ref": vae_ref.cli.build_parser(), "autograder": autograder.cli.build_parser()}
 
@@ -66,3 +67,9 @@ def test_a_file_in_place_of_a_folder_is_refused_before_any_work(
         PROGRAMS["vae-ref"].parse_args([*command.split(), "--out", str(taken)])
     said = capsys.readouterr().err
     assert end.value.code == 2 and f"{taken} is a file, name a folder" in said
+
+
+def test_what_is_suggested_next_is_about_the_same_course() -> None:
+    assert and_course(Path()) == ""
+    said = f"grades 02_bound{and_course(Path('my courses/autumn'))}"
+    assert PROGRAMS["autograder"].parse_args(shlex.split(said)).course == Path("my courses/autumn")

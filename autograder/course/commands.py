@@ -13,6 +13,7 @@ from autograder.options import (
     add_command,
     add_course,
     add_sources,
+    and_course,
     need_nbgrader,
 )
 from vae_ref.errors import CourseError
@@ -140,7 +141,7 @@ def _collect(args: argparse.Namespace) -> int:
         print(f"autograder: {note}", file=sys.stderr)
     if len(done.notes) > SHOWN:
         print(f"autograder: … and {len(done.notes) - SHOWN} more of these", file=sys.stderr)
-    print(f"{done}; next: autograder grade {args.assignment}")
+    print(f"{done}; next: autograder grade {args.assignment}{and_course(args.course)}")
     return 1 if done.left else 0
 
 
@@ -157,7 +158,8 @@ def _grade(args: argparse.Namespace) -> int:
     executor = (
         on_dask(args.scheduler, hidden) if args.scheduler is not None else on_this_machine(workers, hidden)
     )
-    print(grade_assignment(args.course, args.assignment, executor))
+    done = grade_assignment(args.course, args.assignment, executor)
+    print(f"{done}; next: autograder grades {args.assignment}{and_course(args.course)}")
     return 0
 
 

@@ -159,5 +159,5 @@ def grade_assignment(course: Path, slug: str, executor: Executor) -> str:
     except NbGraderException as error:
         raise CourseError(str(error)) from None
     app._tell(slug, [move_of_penalty(one) for one in settle(app.coursedir, config, slug)])
-    done = f"{len(app.assignments)} graded, {app.unchanged} unchanged; next: autograder grades {slug}"
+    done = f"{len(app.assignments)} graded, {app.unchanged} unchanged"
     return f"{told(app.moves, course / FOLDER / f'{slug}.csv')}\n{done}" if app.moves else done
