@@ -9,7 +9,13 @@
     for (const wide of document.querySelectorAll(SCROLLING)) {
       if (wide.scrollWidth > wide.clientWidth + 1) wide.tabIndex = 0;
       else wide.removeAttribute("tabindex");
+      tellMore(wide);
     }
+  }
+
+  // Phones show no scroll bar: the style fades what goes on to the right.
+  function tellMore(wide) {
+    wide.classList.toggle("goes-on", wide.scrollWidth - wide.clientWidth - wide.scrollLeft > 1);
   }
 
   // Browsers let no page read its neighbours when both are files: results of the search come without excerpts then.
@@ -60,6 +66,7 @@
     wayBack();
     reachable();
     window.addEventListener("resize", reachable);
+    document.addEventListener("scroll", (event) => event.target.matches?.(SCROLLING) && tellMore(event.target), true);
     window.MathJax?.startup?.promise?.then(reachable);
   });
   window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(reachable));

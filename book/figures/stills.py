@@ -54,7 +54,7 @@ def bound() -> Figure:
     above.legend(loc="upper left")
     below.axhline(log_p, linestyle="--", color=ORANGE, label="log p(x)")
     below.plot(z, elbo(z), color=BLUE, label="ELBO")
-    below.plot([mu, mu], [elbo(mu), log_p], color=GREEN, linewidth=4, label="gap KL(q ‖ p(z|x))")
+    below.plot([mu, mu], [elbo(mu), log_p], color=GREEN, linewidth=4, label="gap")
     below.plot(mu, elbo(mu), "o", color=BLUE, markersize=8)
     below.set(xlabel="mean of q", ylabel="nats", ylim=(log_p - 7, log_p + 0.7))
     below.legend(loc="lower left")

@@ -223,6 +223,36 @@ def test_what_scrolls_can_be_reached_by_keyboard(visit: Any, address: str) -> No
     assert unreachable == 0 and reachable > 0
 
 
+def test_a_table_that_goes_on_fades_until_its_end_is_reached(visit: Any, address: str) -> None:
+    page = visit(f"{address}09_tighter.html", width=390).page
+    table = page.locator(".pst-scrollable-table-container").first
+    fade = "e => getComputedStyle(e).maskImage"
+    assert "gradient" in table.evaluate(fade)
+    table.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
+    page.wait_for_function("() => !document.querySelector('.pst-scrollable-table-container.goes-on')")
+    assert table.evaluate(fade) == "none"
+    page.close()
+
+
+def test_nothing_of_a_folded_proof_stands_below_its_title(visit: Any, address: str) -> None:
+    page = visit(f"{address}09_tighter.html").page
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.admonition.toggle-hidden')].map(e => Math.round(e.offsetHeight))"
+    )
+    page.close()
+    assert len(heights) > 3 and len(set(heights)) == 1
+
+
+def test_formulas_fit_between_contents_on_both_sides(visit: Any, address: str) -> None:
+    page = visit(f"{address}00_start.html", width=1200).page
+    wide = page.evaluate(
+        "[...document.querySelectorAll('mjx-container[display=true]')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    )
+    page.close()
+    assert wide == []
+
+
 def test_paper_shows_answers_and_no_buttons(visit: Any, reader: Any, address: str) -> None:
     page = visit(f"{address}{CHAPTER}.html", context=reader).page
     page.emulate_media(media="print")
