@@ -66,6 +66,8 @@
     wayBack();
     reachable();
     window.addEventListener("resize", reachable);
+    // what was folded has no width until it is opened
+    for (const kind of ["click", "toggle"]) document.addEventListener(kind, () => requestAnimationFrame(reachable), true);
     document.addEventListener("scroll", (event) => event.target.matches?.(SCROLLING) && tellMore(event.target), true);
     window.MathJax?.startup?.promise?.then(reachable);
   });
