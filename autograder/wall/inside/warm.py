@@ -131,11 +131,25 @@ def _furnish(name: str, limits: dict[str, Any]) -> None:
     _mount(f"{folder}/out", "/outbox", "", MS_BIND)
     _mount("tmpfs", "/spool", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4096,mode=0555")
     for place in ("/tmp", "/home", "/dev/shm"):
+        python = _open_python_below(place)
         _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, f"size={limits['file_bytes']},mode=1777")
+        for prefix, handle in python.items():
+            Path(prefix).mkdir(parents=True)
+            # with the covers of what is hidden in it, and read-only as it was
+            _mount(f"/proc/self/fd/{handle}", prefix, "", MS_BIND | MS_REC)
+            os.close(handle)
     _mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     Path("/home/learner").mkdir(0o700)
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def _open_python_below(place: str) -> dict[str, int]:
+    """Handles of the folders that Python and its libraries lie in, as far as they lie in ``place``."""
+    prefixes = sorted({sys.prefix, sys.base_prefix}, key=len)
+    below = [Path(prefix) for prefix in prefixes if Path(prefix).is_relative_to(place)]
+    outermost = [prefix for prefix in below if not set(below) & set(prefix.parents)]
+    return {str(prefix): os.open(prefix, os.O_PATH) for prefix in outermost}
 
 
 def _give_up_privileges() -> None:
