@@ -180,8 +180,9 @@ def _vector_jacobian_products(result: Any, inputs: Sequence[torch.Tensor], cotan
         return Failure("NoGradient", "the result is cut off from the inputs: no gradient reaches them")
     if result.shape != cotangent.shape:
         return Failure("NoGradient", f"the result has shape {tuple(result.shape)}")
-    # as the gradient of a number: for grad_outputs torch imports sympy first, which takes most of a second
-    product = (result * cotangent.to(result.dtype)).sum()
+    # As the gradient of a number: for grad_outputs torch imports sympy first, which takes most of a second.
+    # A copy, because what was read while a learner's inference_mode was on cannot take part in gradients.
+    product = (result * cotangent.to(result.dtype, copy=True)).sum()
     grads = torch.autograd.grad(product, inputs, allow_unused=True)
     return Value([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
 
