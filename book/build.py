@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -26,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(BOOK), str(ROOT / "tests" / "autograder")]
 
 import reference_pages  # noqa: E402
 from attacks import table as table_of_attacks  # noqa: E402
-from catalogue_pages import common_mistakes, kill_matrix_tables  # noqa: E402
+from catalogue_pages import common_mistakes, kill_matrix_tables, things_to_write  # noqa: E402
 from citation_page import citation  # noqa: E402
 from exercise_pages import exercise_page, launch_links, write_label  # noqa: E402
 from figures import make_figures  # noqa: E402
@@ -102,6 +103,7 @@ def generate() -> None:
         _write_if_changed(GENERATED / exercise.name, page)
         _write_if_changed(GENERATED / f"assignment_{assignment.number:02d}.md", assignment_box(assignment))
     _write_if_changed(GENERATED / "common_mistakes_list.md", common_mistakes(BOOK))
+    _write_if_changed(GENERATED / "things_to_write.json", json.dumps(things_to_write()))
     try:
         tables = kill_matrix_tables(ROOT / "build" / "kill-matrix")
     except ValueError as error:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
-from autograder.assignments import ASSIGNMENTS
+from autograder.assignments import ASSIGNMENTS, RELEASED
 from autograder.authoring.validate import Report, kill_matrix, validate_assignments
 from autograder.checks import checks_of
 from autograder.judge.definitions import Check, Misconception
@@ -62,6 +62,16 @@ def common_mistakes(book: Path) -> str:
         for check in checks_of(assignment.slug).values():
             parts += [f"### `{check.name}`", f"Asked for: {check.asks}.", _mistakes_of(check, titles)]
     return "\n\n".join(parts) + "\n"
+
+
+def things_to_write() -> dict[str, dict[str, list[str]]]:
+    """For each released assignment the names of what is written, by the label of the section that explains it."""
+    things: dict[str, dict[str, list[str]]] = {}
+    for assignment in RELEASED:
+        sections = things.setdefault(assignment.slug, {})
+        for name, check in checks_of(assignment.slug).items():
+            sections.setdefault(check.section, []).append(name)
+    return things
 
 
 def _mistakes_of(check: Check, titles: dict[str, str]) -> str:

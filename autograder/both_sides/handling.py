@@ -57,7 +57,7 @@ def move(net: nn.Module, seed: int, number: int) -> None:
             place = order[number % len(order)]
             _unmoved[net] = weights[place], weights[place].clone()
             weights[place].add_(_direction(weights[place], seed + place))
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed keeps a stack trace for each kind of card
 
 
 def _weights(net: nn.Module) -> dict[str, nn.Parameter]:
@@ -91,7 +91,7 @@ def slopes(
     Returns:
         The ``names`` of the weights, and their ``slopes``, (W, 3).
     """
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed keeps a stack trace for each kind of card
     result = net(x) if noise is None else net(x, generator=torch.Generator().manual_seed(noise))
     result = result if position is None else result[position]
     weights = _weights(net)

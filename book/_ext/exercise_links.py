@@ -1,34 +1,33 @@
 """Say in the margin of a section what is written about it in the exercise, with a link there.
 
-Which section belongs to what is said once, by the checks.
+Which section belongs to what is said once, by the checks. build.py writes it down for this extension: loading all
+checks here as well would take seconds of each build.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import re
+from pathlib import Path
 
 from exercise_pages import write_label
 from sphinx.application import Sphinx
 
-from autograder.assignments import RELEASED
-from autograder.checks import checks_of
-
 SECTION = re.compile(r"^\(([\w-]+)\)=\n(#+ .*\n)", re.MULTILINE)
+THINGS_TO_WRITE = Path(__file__).resolve().parents[1] / "_generated" / "things_to_write.json"
 
 
-def things_of_sections(slug: str) -> dict[str, list[str]]:
-    """Names of what is written in an exercise, by the label of the section that explains it."""
-    things: dict[str, list[str]] = {}
-    for name, check in checks_of(slug).items():
-        things.setdefault(check.section, []).append(name)
+@functools.cache
+def things_to_write() -> dict[str, dict[str, list[str]]]:
+    """Names of what is written in each exercise, by the label of the section that explains it."""
+    things: dict[str, dict[str, list[str]]] = json.loads(THINGS_TO_WRITE.read_text(encoding="utf-8"))
     return things
 
 
 def add_links(app: Sphinx, page: str, source: list[str]) -> None:
     """Add the margin notes to a chapter's text before it is parsed."""
-    if page not in [assignment.slug for assignment in RELEASED]:
-        return
-    things = things_of_sections(page)
+    things = things_to_write().get(page, {})
 
     def with_note(heading: re.Match[str]) -> str:
         names = things.get(heading[1], [])

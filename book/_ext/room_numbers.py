@@ -51,16 +51,20 @@ def _depth(reference: nodes.reference) -> int:
 
 
 def number_rooms(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Number all chapters and appendices, then figures and equations by their numbers."""
+    """Number sections as Sphinx does, chapters and appendices by our rule, then figures and equations by these."""
+    collector = TocTreeCollector()
+    changed = collector.assign_section_numbers(env)
     numbers: dict[str, int | str] = {page: int(match[1]) for page in env.tocs if (match := ROOM.match(page))}
     numbers |= {page: letter for page, letter in APPENDICES.items() if page in env.tocs}
     for page, number in numbers.items():
         _number_page(env, page, number)
-    TocTreeCollector().assign_figure_numbers(env)
-    return sorted(numbers)
+    return sorted({*changed, *collector.assign_figure_numbers(env), *numbers})
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    # after Sphinx has numbered the pages itself, which happens at the default priority of 500
-    app.connect("env-get-updated", number_rooms, priority=600)
+    # in place of Sphinx's own, which would read all pages once more for numbers that do not stay
+    for listener in list(app.events.listeners["env-get-updated"]):
+        if isinstance(getattr(listener.handler, "__self__", None), TocTreeCollector):
+            app.disconnect(listener.id)
+    app.connect("env-get-updated", number_rooms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Generator, Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from autograder.both_sides.target import Call
 from autograder.both_sides.wire import Handle
@@ -29,6 +28,8 @@ PERIOD = 8  # of the stripes, and how much their picture is shrunk
 
 
 def _oracle(image: Image.Image, box: Box, size: int) -> Tensor:
+    from torchvision.transforms.v2 import functional as tv  # slow to import
+
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(image.width, round(box[2])), min(image.height, round(box[3]))
     cropped = tv.crop(image.convert("RGB"), top, left, bottom - top, right - left)
@@ -178,10 +179,20 @@ def _square_first(image: Image.Image, box: Box, size: int) -> Tensor:
 
 def _of_tensors(image: Image.Image, box: Box, size: int) -> Tensor:
     """Right as well: torchvision resizes a tensor."""
+    from torchvision.transforms.v2 import functional as tv  # slow to import
+
     whole = tv.pil_to_tensor(image.convert("RGB"))
     left, top, right, bottom = (int(v) for v in box)
     cut = whole[:, max(0, top):bottom, max(0, left):right]
     return tv.center_crop(tv.resize(cut, [size], antialias=True), [size, size])
+
+
+def _of_pictures(image: Image.Image, box: Box, size: int) -> Tensor:
+    """Right as well: torchvision resizes the picture."""
+    from torchvision.transforms.v2 import functional as tv  # slow to import
+
+    small = tv.resize(_clipped(image.convert("RGB"), box), size)
+    return tv.pil_to_tensor(tv.center_crop(small, [size, size]))
 
 
 def _unaveraged(image: Image.Image, size: int) -> Image.Image:
@@ -263,8 +274,7 @@ CROP_AND_RESIZE = Check(
         _of_tensors,
         lambda image, box, size: _tensor(ImageOps.fit(
             _clipped(image.convert("RGB"), box), (size, size), Image.Resampling.LANCZOS)),
-        lambda image, box, size: tv.pil_to_tensor(tv.center_crop(
-            tv.resize(_clipped(image.convert("RGB"), box), size), size)),
+        _of_pictures,
         _like(resize=lambda image, size: _short_side(image, size, Image.Resampling.BOX)),
     ),
 )

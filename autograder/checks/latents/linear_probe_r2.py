@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.linear_model import LinearRegression, Ridge
 from torch import Generator, Tensor
 
 from autograder.both_sides.target import Call
@@ -13,6 +12,8 @@ from vae_ref import latents
 
 
 def _oracle(mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Tensor) -> float:
+    from sklearn.linear_model import LinearRegression  # slow to import
+
     probe = LinearRegression().fit(mu.double().numpy(), target.double().numpy())
     return float(probe.score(test_mu.double().numpy(), test_target.double().numpy()))
 
@@ -89,6 +90,8 @@ def _best_latent(mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Tenso
 
 
 def _ridge(mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Tensor) -> float:
+    from sklearn.linear_model import Ridge
+
     return float(Ridge(alpha=1.0).fit(mu, target).score(test_mu, test_target))
 
 

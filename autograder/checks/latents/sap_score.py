@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.linear_model import LinearRegression
 from torch import Generator, Tensor
 
 from autograder.both_sides.target import Call
@@ -18,6 +17,8 @@ from vae_ref import latents
 
 def _oracle(mu: Tensor, factors: Tensor) -> float:
     """By a regression for each pair of a latent and a factor."""
+    from sklearn.linear_model import LinearRegression  # slow to import, and needed here only
+
     gaps = []
     for factor in factors.double().numpy().T:
         columns = (column[:, None] for column in mu.double().numpy().T)
