@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -34,8 +35,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         temporary.chmod(0o644)  # temporary files are private; results are for everybody
         temporary.replace(path)
     except OSError as error:
+        full = "free some space or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise CourseError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
+            f"cannot write {path}: {error.strerror or error}; {full}choose another folder"
         ) from error
     finally:
         if temporary:

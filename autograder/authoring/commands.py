@@ -119,19 +119,20 @@ def _round_trip(args: argparse.Namespace) -> int:
 
 def _release(args: argparse.Namespace) -> int:
     need_nbgrader()
-    from autograder.authoring.release import release
+    from autograder.authoring.release import release, text_of
 
     for assignment in _released(args.assignments):
-        print(release(assignment, args.sources / assignment.slug / f"{assignment.slug}.py", args.course))
+        print(release(assignment, text_of(assignment, args.sources), args.course))
     return 0
 
 
 def _pictures(args: argparse.Namespace) -> int:
     need_nbgrader()
     from autograder.authoring.pictures import make_pictures
+    from autograder.authoring.release import text_of
 
     for assignment in _released(args.assignments):
-        for path in make_pictures(args.sources / assignment.slug / f"{assignment.slug}.py"):
+        for path in make_pictures(text_of(assignment, args.sources)):
             print(path)
     return 0
 

@@ -33,10 +33,8 @@ def make_pictures(text_file: Path) -> list[Path]:
         text_file: the source of an assignment.
 
     Raises:
-        CourseError: the source is missing, a cell fails, or a marked cell draws nothing or more than one picture.
+        CourseError: a cell fails, or a marked cell draws nothing or more than one picture.
     """
-    if not text_file.is_file():
-        raise CourseError(f"{text_file} is missing: it is the source of an assignment")
     notebook = jupytext.reads(text_file.read_text(encoding="utf-8"), fmt="py:percent")
     marked = {cell.metadata["picture"]: cell for cell in notebook.cells if "picture" in cell.metadata}
     if marked:

@@ -142,6 +142,21 @@ def box(assignment: Assignment) -> str:
     return "\n\n".join(line for line in lines if line)
 
 
+def text_of(assignment: Assignment, sources: Path) -> Path:
+    """The source of an assignment in the folder of all solutions' texts.
+
+    Raises:
+        CourseError: it is not there, as in a course that was installed without its repository.
+    """
+    path = sources / assignment.slug / f"{assignment.slug}.py"
+    if not path.is_file():
+        raise CourseError(
+            f"{path} is missing: give the command in the folder of the course's repository, or name its "
+            "folder solutions with --sources"
+        )
+    return path
+
+
 def release(assignment: Assignment, text_file: Path, course: Path) -> Path:
     """Make the release with nbgrader, from text, in a course folder.
 
@@ -154,10 +169,8 @@ def release(assignment: Assignment, text_file: Path, course: Path) -> Path:
         The released notebook.
 
     Raises:
-        CourseError: the source is missing or at odds with the table, or nbgrader refuses it.
+        CourseError: the source is at odds with the table, or nbgrader refuses it.
     """
-    if not text_file.is_file():
-        raise CourseError(f"{text_file} is missing: it is the source of assignment {assignment.slug}")
     config = course_config(course)
     coursedir = CourseDirectory(config=config, root=str(course.resolve()))
     source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment.slug)).resolve()

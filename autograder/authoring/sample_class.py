@@ -11,9 +11,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.assignments import assignment_named
-from autograder.authoring.release import notebook_of, release
+from autograder.authoring.release import notebook_of, release, text_of
 from autograder.grading.gradebook import CONFIG_NAME
 from vae_ref.errors import CourseError
+from vae_ref.files import write_text
 
 SLUG = "02_bound"
 MARKERS = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)  # no learner would write them
@@ -101,15 +102,16 @@ def make_sample_class(course: Path, sources: Path) -> Path:
         The course folder.
 
     Raises:
-        CourseError: the folder holds something already.
+        CourseError: the folder holds something already or cannot be made, or the source is missing.
     """
+    if course.exists() and not course.is_dir():
+        raise CourseError(f"{course} is a file: name a new folder for the sample class")
     if course.exists() and any(course.iterdir()):
         raise CourseError(
             f"{course} is not empty: name a new folder for the sample class, or remove this one"
         )
-    course.mkdir(parents=True, exist_ok=True)
-    (course / CONFIG_NAME).write_text(COURSE_CONFIG)
-    text_file = sources / SLUG / f"{SLUG}.py"
+    text_file = text_of(assignment_named(SLUG), sources)
+    write_text(course / CONFIG_NAME, COURSE_CONFIG)
     released = nbformat.read(release(assignment_named(SLUG), text_file, course), as_version=4)
     solution = notebook_of(assignment_named(SLUG), text_file.read_text(encoding="utf-8"))
     written = written_in(solution)

@@ -14,7 +14,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from autograder.assignments import RELEASED, Assignment
-from autograder.authoring.release import PICTURES, notebook_of, release
+from autograder.authoring.release import PICTURES, notebook_of, release, text_of
 from autograder.grading.gradebook import CONFIG_NAME, course_config, engine_name, require_connection
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text
@@ -105,11 +105,9 @@ def new_course(
         CourseError: the folder holds something else, the gradebook cannot be used, a source is missing, or ``db`` is at
             odds with the course's configuration.
     """
-    for assignment in assignments:
-        if not _text(sources, assignment).is_file():
-            raise CourseError(
-                f"{_text(sources, assignment)} is missing: name the folder of the solutions with --sources"
-            )
+    if db is not None:
+        _require_address(db)  # what was typed wrong is said before what is not there
+    texts = [(assignment, text_of(assignment, sources)) for assignment in assignments]
     yield _configure(course, db)
     config = _our_config(course)
     coursedir = CourseDirectory(config=config, root=str(course.resolve()))
@@ -118,22 +116,18 @@ def new_course(
             f"--db names {engine_name(db)}, {course / CONFIG_NAME} names {engine_name(coursedir.db_url)}: change "
             "c.CourseDirectory.db_url there, or leave --db out"
         )
-    for assignment in assignments:
-        yield _release(assignment, _text(sources, assignment), course, coursedir)
+    for assignment, text_file in texts:
+        yield _release(assignment, text_file, course, coursedir)
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         for slug, when in due.items():
             gradebook.update_or_create_assignment(slug, duedate=when)
             yield f"{slug}: due {when:%Y-%m-%d %H:%M} UTC"
 
 
-def _text(sources: Path, assignment: Assignment) -> Path:
-    return sources / assignment.slug / f"{assignment.slug}.py"
-
-
 def _configure(course: Path, db: str | None) -> str:
     path = course / CONFIG_NAME
     if db is not None:
-        require_connection(_valid(db))
+        require_connection(db)
     wanted = CONFIG.format(db=f"c.CourseDirectory.db_url = {db!r}\n" if db is not None else "")
     if path.is_file():
         return f"{path}: there already, left as it is"
@@ -149,14 +143,13 @@ def _configure(course: Path, db: str | None) -> str:
     return f"{path}: made"
 
 
-def _valid(db: str) -> str:
+def _require_address(db: str) -> None:
     try:
         engine_name(db)
     except Exception:  # of SQLAlchemy, whose message has the whole address, and so the password
         raise CourseError(
             "--db is no address of a gradebook: write it as postgresql://USER:PASSWORD@HOST/NAME or sqlite:////FILE"
         ) from None
-    return db
 
 
 def _our_config(course: Path) -> Config:

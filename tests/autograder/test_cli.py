@@ -14,6 +14,7 @@ import pytest
 from autograder.assignments import RELEASED, assignment_named, overview
 from autograder.authoring.release import notebook_of
 from autograder.authoring.sample_class import make_sample_class
+from autograder.cli import main
 from vae_ref.errors import CourseError
 
 KL = "def kl_divergence(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1)\n"
@@ -105,6 +106,45 @@ def test_a_sample_class_overwrites_nothing(tmp_path: Path, repository: Path) -> 
     with pytest.raises(CourseError, match="not empty"):
         make_sample_class(tmp_path, repository / "solutions")
     assert [p.name for p in tmp_path.iterdir()] == ["precious"]
+
+
+def refusal(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command ends with."""
+    assert main(command.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.parametrize(
+    "command", ["sample-class {} --sources {}/solutions", "course new {} 02_bound --sources {}/solutions", "start {}"]
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("file", "file is a file: name a "), ("file/below", "Not a directory"), ("/proc/none", "choose another folder")],
+)  # fmt: skip
+def test_where_no_folder_can_be_is_one_line(
+    tmp_path: Path, repository: Path, monkeypatch, capsys, command: str, place: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    said = refusal(command.format(place, repository), capsys)
+    assert words in said and "free some space" not in said
+
+
+@pytest.mark.parametrize("command", ["release", "pictures", "sample-class new", "course new new"])
+def test_without_the_solutions_it_is_said_where_they_are(
+    tmp_path: Path, monkeypatch, capsys, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = refusal(command, capsys)
+    assert "in the folder of the course's repository" in said and "--sources" in said
+    assert [*tmp_path.iterdir()] == []  # nothing is begun
+
+
+def test_a_wrong_address_is_named_before_missing_solutions(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "--db is no address of a gradebook" in refusal("course new new --db bogus", capsys)
 
 
 @pytest.mark.parametrize("assignment", RELEASED, ids=lambda a: a.slug)
