@@ -54,17 +54,21 @@ from vae_ref.dogs.drawing import paper_dogs
 #   notebook and all points can be had with it.
 
 # %%
-PHOTOS = os.environ.get("STANFORD_DOGS_ROOT", "")  # the folder with images.tar, annotation.tar and lists.tar
+# the folder with images.tar, annotation.tar and lists.tar
+PHOTOS = os.environ.get("STANFORD_DOGS_ROOT", "")
 
 album = open_album(PHOTOS)  # opening the photos takes some seconds
-print(f"{album.name}: {len(album.breeds)} breeds, {len(album.train):,} training and {len(album.test):,} test pictures")
+print(f"{album.name}: {len(album.breeds)} breeds, {len(album.train):,} training and "
+      f"{len(album.test):,} test pictures")
 
 # %% [markdown]
 # First, look at your data. Here is one picture of each breed (or six of each coat, without photos). Before you scroll on, write
 # down three things that would make life hard for a model of these pictures.
 
 # %%
-def contact_sheet(pictures: list[Image.Image], columns: int, side: int = 72) -> Image.Image:
+def contact_sheet(
+    pictures: list[Image.Image], columns: int, side: int = 72
+) -> Image.Image:
     """Small copies of PIL pictures in rows."""
     rows = math.ceil(len(pictures) / columns)
     sheet = Image.new("RGB", (columns * side, rows * side), "white")
@@ -94,7 +98,9 @@ contact_sheet([album.photo(entry) for entry in entries], columns=12)
 
 # %% solution="scale_box"
 def scale_box(
-    box: tuple[float, float, float, float], annotated_size: tuple[float, float], actual_size: tuple[float, float]
+    box: tuple[float, float, float, float],
+    annotated_size: tuple[float, float],
+    actual_size: tuple[float, float],
 ) -> tuple[float, float, float, float]:
     """The box of a dog in the file at hand.
 
@@ -129,7 +135,12 @@ def box_in(entry, picture: Image.Image):
 def frame(axes, box, style: str, colour: str) -> None:
     """Draw a box."""
     left, top, right, bottom = box
-    axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], style, color=colour)
+    axes.plot(
+        [left, right, right, left, left],
+        [top, top, bottom, bottom, top],
+        style,
+        color=colour,
+    )
 
 
 def copy_of(entry) -> Image.Image:
@@ -153,7 +164,8 @@ for entry in entries:
     left, top, _, _ = album.annotation(entry)[0]
     width, height = copy_of(entry).size
     silent += left < width and top < height
-print(f"{silent} of {len(entries)} boxes that were not scaled still show some of the picture: no error, only a wrong crop")
+print(f"{silent} of {len(entries)} boxes that were not scaled still show some of the "
+      "picture: no error, only a wrong crop")
 
 # %% [markdown]
 # A wrong box hardly ever raises anything. The pictures come out a little off, the model learns lawns, and the loss looks fine.
@@ -173,12 +185,16 @@ print(f"{silent} of {len(entries)} boxes that were not scaled still show some of
 # You may do it with Pillow or with torchvision.
 
 # %% solution="crop_and_resize"
-def crop_and_resize(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Tensor:
-    """Cut a picture to its box, bring the short side to ``size`` and take the square in the middle.
+def crop_and_resize(
+    image: Image.Image, box: tuple[float, float, float, float], size: int
+) -> Tensor:
+    """Cut a picture to its box, bring the short side to ``size`` and take the square in
+    the middle.
 
     Args:
         image: a PIL picture of any mode.
-        box: (xmin, ymin, xmax, ymax) in pixels of ``image``; it may stick out, and part of it always lies inside.
+        box: (xmin, ymin, xmax, ymax) in pixels of ``image``; it may stick out, and part
+            of it always lies inside.
         size: side of the square, pixels.
 
     Returns:
@@ -189,7 +205,10 @@ def crop_and_resize(image: Image.Image, box: tuple[float, float, float, float], 
     right, bottom = min(image.width, round(box[2])), min(image.height, round(box[3]))
     image = image.convert("RGB").crop((left, top, right, bottom))
     short = min(image.size)
-    image = image.resize((size * image.width // short, size * image.height // short), Image.Resampling.BILINEAR)
+    image = image.resize(
+        (size * image.width // short, size * image.height // short),
+        Image.Resampling.BILINEAR,
+    )
     left, top = round((image.width - size) / 2), round((image.height - size) / 2)
     image = image.crop((left, top, left + size, top + size))
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
@@ -226,8 +245,16 @@ plt.show()
 # The same for your album, one picture of each breed. Which breeds lose most to the square?
 
 # %%
-squares = [crop_and_resize(photo, box_in(entry, photo), 64) for entry in entries for photo in [album.photo(entry)]]
-contact_sheet([Image.fromarray(square.permute(1, 2, 0).numpy()) for square in squares], columns=15, side=67)
+squares = [
+    crop_and_resize(photo, box_in(entry, photo), 64)
+    for entry in entries
+    for photo in [album.photo(entry)]
+]
+contact_sheet(
+    [Image.fromarray(square.permute(1, 2, 0).numpy()) for square in squares],
+    columns=15,
+    side=67,
+)
 
 # %% [markdown]
 # ### Why resizing has to average
@@ -242,7 +269,9 @@ pixels = np.repeat((255 * rings).round().astype(np.uint8)[:, :, None], 3, axis=2
 yours = crop_and_resize(Image.fromarray(pixels), (0, 0, 512, 512), 64).permute(1, 2, 0)
 
 figure, row = plt.subplots(1, 3, figsize=(9, 3))
-for axes, picture, title in zip(row, (pixels, pixels[::8, ::8], yours), ("512×512", "every eighth pixel", "yours")):
+for axes, picture, title in zip(
+    row, (pixels, pixels[::8, ::8], yours), ("512×512", "every eighth pixel", "yours")
+):
     axes.imshow(picture)
     axes.set_title(title)
     axes.axis("off")
@@ -323,7 +352,8 @@ train_x, test_x = to_unit_interval(train_pixels), to_unit_interval(test_pixels)
 plain = log_density(pixel_gaussians(train_x), test_x)
 for name, scale, shift in (("[0, 1]", 1, 0), ("[-1, 1]", 2, -1), ("[0, 255]", 255, 0)):
     value = log_density(pixel_gaussians(scale * train_x + shift), scale * test_x + shift)
-    print(f"{name:>8}: {value:8,.0f} nats, against [0, 1] {value - plain:8,.0f}   yours: {change_of_scale(12288, scale) + 0:8,.0f}")
+    print(f"{name:>8}: {value:8,.0f} nats, against [0, 1] {value - plain:8,.0f}   "
+          f"yours: {change_of_scale(12288, scale) + 0:8,.0f}")
 
 # %% [markdown]
 # One model, three numbers. None is better than the others, and no two may be compared. That is why all chapters keep one scale,
@@ -385,7 +415,9 @@ plt.show()
 # as they are. Put that into code once, so that nobody can forget it: a function that makes batches, and is told what for.
 
 # %% solution="make_batch"
-def make_batch(pixels: Tensor, training: bool, generator: torch.Generator | None = None) -> Tensor:
+def make_batch(
+    pixels: Tensor, training: bool, generator: torch.Generator | None = None
+) -> Tensor:
     """Images for a training step, or to measure a model on.
 
     Args:
@@ -412,7 +444,11 @@ check(make_batch)
 model = pixel_gaussians(train_x)
 for training, name in ((False, "as they are"), (True, "augmented")):
     values = [log_density(model, make_batch(test_pixels, training)) for _ in range(5)]
-    print(f"{name:>12}: " + "  ".join(f"{value:8,.0f}" for value in values) + "  nats per image")
+    print(
+        f"{name:>12}: "
+        + "  ".join(f"{value:8,.0f}" for value in values)
+        + "  nats per image"
+    )
 
 # %% [markdown]
 # The model is one and the same. The second row tells about other pictures than we asked about, and it does not even stand still:
@@ -446,7 +482,8 @@ for training, name in ((False, "as they are"), (True, "augmented")):
 
 # %%
 def seconds_each(work, things) -> float:
-    """Median seconds that ``work`` takes for one thing; the median forgives a busy machine."""
+    """Median seconds that ``work`` takes for one thing; the median forgives a busy
+    machine."""
     times = []
     for thing in things:
         start = time.perf_counter()
@@ -460,20 +497,28 @@ def decode(entry) -> Tensor:
     return crop_and_resize(picture, box_in(entry, picture), 64)
 
 
-files = {entry: album.file(entry) for entry in entries}  # already in memory: no waiting for the disk
+# already in memory: no waiting for the disk
+files = {entry: album.file(entry) for entry in entries}
 decode_seconds = seconds_each(decode, files)
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "squares.npy"
 np.save(path, torch.stack([decode(entry) for entry in files]).repeat(20, 1, 1, 1).numpy())
-stored = np.load(path, mmap_mode="r")  # nothing is read yet: the file is mapped into memory
+# nothing is read yet: the file is mapped into memory
+stored = np.load(path, mmap_mode="r")
 order = np.random.default_rng(0).permutation(len(stored))
 batches = np.split(order, len(order) // 30)
-read_seconds = seconds_each(lambda rows: to_unit_interval(torch.from_numpy(stored[rows])), batches) / 30
+read_seconds = (
+    seconds_each(lambda rows: to_unit_interval(torch.from_numpy(stored[rows])), batches)
+    / 30
+)
 
-print(f"decode, cut and resize: {1e3 * decode_seconds:7.3f} ms a picture, {1 / decode_seconds:9,.0f} a second")
-print(f"read and divide by 255: {1e3 * read_seconds:7.3f} ms a picture, {1 / read_seconds:9,.0f} a second")
-print(f"12,000 squares take {12_000 * 3 * 64 * 64 / 1e6:.0f} MB as bytes, and four times that as float32")
+print(f"decode, cut and resize: {1e3 * decode_seconds:7.3f} ms a picture, "
+      f"{1 / decode_seconds:9,.0f} a second")
+print(f"read and divide by 255: {1e3 * read_seconds:7.3f} ms a picture, "
+      f"{1 / read_seconds:9,.0f} a second")
+print(f"12,000 squares take {12_000 * 3 * 64 * 64 / 1e6:.0f} MB as bytes, and four "
+      "times that as float32")
 
 # %% [markdown]
 # The VAE of this course trains on about a thousand pictures a second on two cores. Compare that with the first line: whoever
@@ -484,7 +529,9 @@ print(f"12,000 squares take {12_000 * 3 * 64 * 64 / 1e6:.0f} MB as bytes, and fo
 # image in **each** epoch. Decoding every time costs a decoding for each image in each epoch.
 
 # %% solution="seconds_saved"
-def seconds_saved(num_images: int, num_epochs: int, decode_seconds: float, read_seconds: float) -> float:
+def seconds_saved(
+    num_images: int, num_epochs: int, decode_seconds: float, read_seconds: float
+) -> float:
     """What decoding once saves against decoding in each epoch.
 
     Args:

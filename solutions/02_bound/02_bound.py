@@ -128,10 +128,12 @@ check(kl_divergence)
 # What does it cost to move $\mu$ by one? To halve $\sigma$? To make $\sigma$ ten times smaller? Write three guesses down.
 
 # %%
-print(f"mu moved by one:       {kl_divergence(torch.tensor([[1.0]]), torch.tensor([[0.0]])).item():.3f} nats")
+print("mu moved by one:       "
+      f"{kl_divergence(torch.tensor([[1.0]]), torch.tensor([[0.0]])).item():.3f} nats")
 for factor in (2, 10, 100):
     logvar = torch.tensor([[-2 * math.log(factor)]])
-    print(f"sigma {factor:>3} times smaller: {kl_divergence(torch.tensor([[0.0]]), logvar).item():.3f} nats")
+    print(f"sigma {factor:>3} times smaller: "
+          f"{kl_divergence(torch.tensor([[0.0]]), logvar).item():.3f} nats")
 
 # %% [markdown]
 # Each further factor of ten in precision costs about $\ln 10\approx 2.3$ nats: the KL term is the length of the message that the
@@ -166,7 +168,10 @@ def kl_monte_carlo(
     shape = (num_samples, *mu.shape)  # (K, B, L)
     eps = torch.randn(shape, generator=generator, dtype=mu.dtype)
     # as K · B rows, because log_normal sums over the second axis
-    rows = [t.expand(shape).flatten(0, 1) for t in (mu + torch.exp(0.5 * logvar) * eps, mu, logvar)]
+    rows = [
+        t.expand(shape).flatten(0, 1)
+        for t in (mu + torch.exp(0.5 * logvar) * eps, mu, logvar)
+    ]
     zero = torch.zeros_like(rows[0])
     log_ratio = log_normal(*rows) - log_normal(rows[0], zero, zero)  # (K · B,)
     return log_ratio.reshape(num_samples, -1).mean(dim=0)
@@ -186,9 +191,12 @@ generator = torch.Generator().manual_seed(0)
 mu = torch.randn(1, 8, generator=generator)
 logvar = torch.randn(1, 8, generator=generator)
 exact = torch_kl(Normal(mu, torch.exp(0.5 * logvar)), Normal(0.0, 1.0)).sum().item()
-print(f"torch.distributions {exact:.4f}   closed form {kl_divergence(mu, logvar).item():.4f}")
+print(f"torch.distributions {exact:.4f}   "
+      f"closed form {kl_divergence(mu, logvar).item():.4f}")
 for num_samples in (1, 10, 100):
-    estimates = torch.cat([kl_monte_carlo(mu, logvar, num_samples, generator) for _ in range(50)])
+    estimates = torch.cat(
+        [kl_monte_carlo(mu, logvar, num_samples, generator) for _ in range(50)]
+    )
     print(f"K = {num_samples:>3}: {estimates.mean():.4f} ± {estimates.std():.4f}")
 
 # %% [markdown]
@@ -218,7 +226,8 @@ def reconstruction_log_likelihood(x: Tensor, x_hat: Tensor, sigma: float) -> Ten
     num_dims = x[0].numel()
     squared_error = ((x - x_hat) ** 2).flatten(1).sum(dim=1)
     log_sigma = torch.log(torch.as_tensor(sigma, dtype=x.dtype))
-    return -squared_error / (2 * sigma**2) - num_dims * (log_sigma + 0.5 * math.log(2 * math.pi))
+    log_volume = num_dims * (log_sigma + 0.5 * math.log(2 * math.pi))
+    return -squared_error / (2 * sigma**2) - log_volume
     ### END SOLUTION
 
 # %% check="reconstruction_log_likelihood"
@@ -233,7 +242,9 @@ pictures, _ = paper_dogs(8, seed=2)
 x = pictures.float() / 255
 x_hat = x.mean(dim=0, keepdim=True).expand_as(x)
 sigmas = torch.logspace(-1.7, 0.5, 60)
-curve = torch.stack([reconstruction_log_likelihood(x, x_hat, s.item()).mean() for s in sigmas])
+curve = torch.stack(
+    [reconstruction_log_likelihood(x, x_hat, s.item()).mean() for s in sigmas]
+)
 root_mean_square = (x - x_hat).square().mean().sqrt().item()
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
@@ -241,7 +252,9 @@ left.imshow(torch.cat([x[:4], x_hat[:1]]).permute(2, 0, 3, 1).reshape(64, -1, 3)
 left.set_title("four dogs, and the mean of eight")
 left.axis("off")
 right.semilogx(sigmas, curve)
-right.axvline(root_mean_square, color="black", linestyle=":", label="root mean squared error")
+right.axvline(
+    root_mean_square, color="black", linestyle=":", label="root mean squared error"
+)
 right.set_ylim(-20_000, curve.max() + 2_000)
 right.set_xlabel("σ")
 right.set_ylabel("log p(x|z) per image (nats)")
@@ -265,7 +278,12 @@ plt.show()
 
 # %% solution="elbo"
 def elbo(
-    x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor, sigma: float = 1.0, beta: float = 1.0
+    x: Tensor,
+    x_hat: Tensor,
+    mu: Tensor,
+    logvar: Tensor,
+    sigma: float = 1.0,
+    beta: float = 1.0,
 ) -> Tensor:
     """The evidence lower bound, to be made as large as possible.
 
@@ -281,7 +299,8 @@ def elbo(
         The bound in nats, (B,).
     """
     ### BEGIN SOLUTION
-    return reconstruction_log_likelihood(x, x_hat, sigma) - beta * kl_divergence(mu, logvar)
+    log_likelihood = reconstruction_log_likelihood(x, x_hat, sigma)
+    return log_likelihood - beta * kl_divergence(mu, logvar)
     ### END SOLUTION
 
 # %% check="elbo"
@@ -295,7 +314,8 @@ check(elbo)
 # %% picture="gap"
 weight, noise_sigma = 2.0, 0.5
 x_value = 3.0
-log_p = Normal(0.0, math.sqrt(weight**2 + noise_sigma**2)).log_prob(torch.tensor(x_value)).item()
+evidence = Normal(0.0, math.sqrt(weight**2 + noise_sigma**2))
+log_p = evidence.log_prob(torch.tensor(x_value)).item()
 posterior_variance = 1 / (1 + weight**2 / noise_sigma**2)
 posterior_mean = posterior_variance * weight * x_value / noise_sigma**2
 
@@ -312,7 +332,9 @@ for mean in means:
 
 plt.plot(means, bounds, label="ELBO")
 plt.axhline(log_p, color="black", linestyle=":", label="log p(x)")
-plt.axvline(posterior_mean, color="grey", linewidth=0.8, label="mean of the true posterior")
+plt.axvline(
+    posterior_mean, color="grey", linewidth=0.8, label="mean of the true posterior"
+)
 plt.xlabel("mean of q(z|x)")
 plt.ylabel("nats")
 plt.legend()
@@ -342,7 +364,8 @@ kl = kl_divergence(mu, logvar).mean().item()
 summed = (x - x_hat).square().flatten(1).sum(1).mean().item()
 averaged = (x - x_hat).square().mean().item()
 print(f"KL {kl:.1f}   squared error summed {summed:.1f}, averaged {averaged:.4f}")
-print(f"averaging makes a picture {summed / averaged:,.0f} times cheaper: as if beta were {summed / averaged:,.0f}")
+print(f"averaging makes a picture {summed / averaged:,.0f} times cheaper: as if beta "
+      f"were {summed / averaged:,.0f}")
 
 # %% [markdown]
 # With a β of 12,288 the model is best off sending no code at all and painting the average dog each time. It is the most

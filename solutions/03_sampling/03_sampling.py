@@ -47,7 +47,9 @@ SCALE = 1  # set it to 10 with time: trains ten times as long
 # $\log\sigma^2$ ([from there to the standard deviation](book:03_sampling#std-is-half-logvar)).
 
 # %% solution="reparameterize"
-def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def reparameterize(
+    mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
     """Draw z ~ N(mu, exp(logvar)) so that gradients reach mu and logvar.
 
     Args:
@@ -74,10 +76,13 @@ check(reparameterize)
 settings = [((0.0, 0.0), (1.0, 1.0)), ((2.0, 1.0), (1.0, 1.0)), ((2.0, 1.0), (0.4, 1.6))]
 figure, row = plt.subplots(1, 3, figsize=(9, 2.8), sharex=True, sharey=True)
 for axes, (mean, std) in zip(row, settings):
-    mu, logvar = torch.tensor([mean]).expand(200, 2), 2 * torch.tensor([std]).log().expand(200, 2)
+    mu = torch.tensor([mean]).expand(200, 2)
+    logvar = 2 * torch.tensor([std]).log().expand(200, 2)
     z = reparameterize(mu, logvar, torch.Generator().manual_seed(3))
     axes.scatter(z[:, 0], z[:, 1], s=6, color="#bbbbbb")
-    for number, colour in enumerate(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")):
+    for number, colour in enumerate(
+        ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
+    ):
         axes.scatter(z[number, 0], z[number, 1], s=40, color=colour)
     axes.set_title(f"μ = {mean}, σ = {std}", fontsize=9)
 plt.show()
@@ -106,7 +111,8 @@ plt.show()
 
 # %% solution="gradient_after_detach"
 def gradient_after_detach() -> str:
-    """Which term still teaches the encoder when the code is detached: "a", "b", "c" or "d"."""
+    """Which term still teaches the encoder when the code is detached: "a", "b", "c" or
+    "d"."""
     ### BEGIN SOLUTION
     return "c"
     ### END SOLUTION
@@ -127,9 +133,15 @@ class SmallVAE(nn.Module):
     def __init__(self, sampler) -> None:
         super().__init__()
         self.sampler = sampler
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(768, 128), nn.ReLU(), nn.Linear(128, 16))
+        self.encoder = nn.Sequential(
+            nn.Flatten(), nn.Linear(768, 128), nn.ReLU(), nn.Linear(128, 16)
+        )
         self.decoder = nn.Sequential(
-            nn.Linear(8, 128), nn.ReLU(), nn.Linear(128, 768), nn.Sigmoid(), nn.Unflatten(1, (3, 16, 16))
+            nn.Linear(8, 128),
+            nn.ReLU(),
+            nn.Linear(128, 768),
+            nn.Sigmoid(),
+            nn.Unflatten(1, (3, 16, 16)),
         )
 
     def forward(self, x: Tensor):
@@ -161,7 +173,8 @@ for name, sampler in (("reparameterize", reparameterize), ("detached", detached)
     reconstruction = -reconstruction_log_likelihood(dogs[:64], x_hat, PIXEL_SIGMA).mean()
     kl = kl_divergence(mu, logvar).mean()
     sizes = [float(encoder_gradient(model, term)) for term in (reconstruction, kl)]
-    print(f"{name:14} {(reconstruction + kl).item():6.0f}   {sizes[0]:23.3f}   {sizes[1]:11.3f}")
+    print(f"{name:14} {(reconstruction + kl).item():6.0f}   {sizes[0]:23.3f}   "
+          f"{sizes[1]:11.3f}")
 
 # %% [markdown]
 # The loss is the same to the last digit, and nothing complains. But all the encoder hears in the second row is "be cheaper".
@@ -190,7 +203,10 @@ def train(sampler, steps: int):
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.8))
 models = {}
-for name, sampler, colour in (("reparameterize", reparameterize, "#0072B2"), ("detached", detached, "#D55E00")):
+for name, sampler, colour in (
+    ("reparameterize", reparameterize, "#0072B2"),
+    ("detached", detached, "#D55E00"),
+):
     models[name], losses, kls = train(sampler, 600 * SCALE)
     left.plot(losses, color=colour, label=name)
     right.plot(kls, color=colour, label=name)
@@ -238,11 +254,18 @@ plt.show()
 # estimate for each sample, so that we can see how they spread.
 
 # %% solution="pathwise_gradient"
-def pathwise_gradient(f, mu: Tensor, logvar: Tensor, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+def pathwise_gradient(
+    f,
+    mu: Tensor,
+    logvar: Tensor,
+    num_samples: int,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Estimates of d/dmu E[f(z)], z ~ N(mu, exp(logvar)), from the slope of f.
 
     Args:
-        f: function of codes, (N, L) → (N,), differentiable; row n of the result depends on row n only.
+        f: function of codes, (N, L) → (N,), differentiable; row n of the result depends
+            on row n only.
         mu: mean, (L,).
         logvar: log variances, (L,).
         num_samples: how many estimates, N.
@@ -252,7 +275,9 @@ def pathwise_gradient(f, mu: Tensor, logvar: Tensor, num_samples: int, generator
         One estimate a row, (N, L).
     """
     ### BEGIN SOLUTION
-    z = reparameterize(mu.expand(num_samples, -1), logvar.expand(num_samples, -1), generator)
+    z = reparameterize(
+        mu.expand(num_samples, -1), logvar.expand(num_samples, -1), generator
+    )
     z = z.detach().requires_grad_(True)
     # dz/dmu = 1, and the sum keeps the rows apart
     return torch.autograd.grad(f(z).sum(), z)[0]
@@ -273,7 +298,13 @@ check(pathwise_gradient)
 # called REINFORCE.
 
 # %% solution="score_function_gradient"
-def score_function_gradient(f, mu: Tensor, logvar: Tensor, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+def score_function_gradient(
+    f,
+    mu: Tensor,
+    logvar: Tensor,
+    num_samples: int,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Estimates of d/dmu E[f(z)], z ~ N(mu, exp(logvar)), from values of f alone.
 
     Args:
@@ -287,7 +318,9 @@ def score_function_gradient(f, mu: Tensor, logvar: Tensor, num_samples: int, gen
         One estimate a row, (N, L).
     """
     ### BEGIN SOLUTION
-    z = reparameterize(mu.expand(num_samples, -1), logvar.expand(num_samples, -1), generator).detach()
+    z = reparameterize(
+        mu.expand(num_samples, -1), logvar.expand(num_samples, -1), generator
+    ).detach()
     score = (z - mu) / torch.exp(logvar)  # (N, L)
     return f(z)[:, None] * score
     ### END SOLUTION
@@ -309,7 +342,8 @@ for name, (f, exact) in functions.items():
     print(f"{name}: exact {exact:+.2f}")
     for estimator in (pathwise_gradient, score_function_gradient):
         estimates = estimator(f, zero, zero, 100_000, torch.Generator().manual_seed(0))
-        print(f"    {estimator.__name__:24} {estimates.mean():+.3f} ± {estimates.std() / 100_000**0.5:.3f}")
+        print(f"    {estimator.__name__:24} {estimates.mean():+.3f} ± "
+              f"{estimates.std() / 100_000**0.5:.3f}")
 
 # %% [markdown]
 # Between its steps a staircase is flat, so the pathwise estimator says 0.000 ± 0.000: wrong, certain, and silent. It needs an $f$
@@ -327,7 +361,8 @@ for name, (f, exact) in functions.items():
 
 # %% solution="variance_ratio"
 def variance_ratio(distance: float, sigma: float) -> float:
-    """Variance of the score function estimate over that of the pathwise estimate, for f(z) = (z − a)².
+    """Variance of the score function estimate over that of the pathwise estimate, for
+    f(z) = (z − a)².
 
     Args:
         distance: d = mu − a.
@@ -355,13 +390,22 @@ measured = []
 for sigma in sigmas:
     mu, logvar = torch.ones(1), 2 * sigma.log()[None]
     spreads = [
-        estimator(lambda z: z[:, 0] ** 2, mu, logvar, 50_000, torch.Generator().manual_seed(1)).var().item()
+        estimator(
+            lambda z: z[:, 0] ** 2, mu, logvar, 50_000, torch.Generator().manual_seed(1)
+        )
+        .var()
+        .item()
         for estimator in (score_function_gradient, pathwise_gradient)
     ]
     measured.append(spreads[0] / spreads[1])
 fine = torch.logspace(-1.3, 0.7, 100)
 plt.figure(figsize=(6, 3))
-plt.loglog(fine, [variance_ratio(1.0, s.item()) for s in fine], color="#0072B2", label="your formula")
+plt.loglog(
+    fine,
+    [variance_ratio(1.0, s.item()) for s in fine],
+    color="#0072B2",
+    label="your formula",
+)
 plt.loglog(sigmas, measured, "o", color="#D55E00", label="measured")
 plt.axhline(15 / 4, color="grey", linewidth=0.8, label="15/4")
 plt.xlabel("σ, at a distance of 1 from the minimum")
@@ -386,15 +430,22 @@ plt.show()
 
 # %%
 generator = torch.Generator().manual_seed(2)
-print("dimensions   pathwise      score   with a baseline     samples for one pathwise sample")
+print("dimensions   pathwise      score   with a baseline     "
+      "samples for one pathwise sample")
 for num_dims in (1, 4, 16, 64, 256):
     mu, logvar = torch.ones(num_dims), torch.full((num_dims,), 2 * math.log(0.5))
     f = lambda z: z.square().sum(dim=1)
-    mean = num_dims * (1 + 0.5**2)  # of f, known here; otherwise that of the other samples
+    # of f, known here; otherwise that of the other samples
+    mean = num_dims * (1 + 0.5**2)
     path = pathwise_gradient(f, mu, logvar, 20_000, generator).var(dim=0).mean()
     score = score_function_gradient(f, mu, logvar, 20_000, generator).var(dim=0).mean()
-    base = score_function_gradient(lambda z: f(z) - mean, mu, logvar, 20_000, generator).var(dim=0).mean()
-    print(f"{num_dims:10}   {path:8.2f}   {score:8.0f}   {base:15.1f}   {score / path:8,.0f} or {base / path:5,.0f}")
+    base = (
+        score_function_gradient(lambda z: f(z) - mean, mu, logvar, 20_000, generator)
+        .var(dim=0)
+        .mean()
+    )
+    print(f"{num_dims:10}   {path:8.2f}   {score:8.0f}   {base:15.1f}   "
+          f"{score / path:8,.0f} or {base / path:5,.0f}")
 
 # %% [markdown]
 # The last column is how many samples of the score function are worth one pathwise sample: with 64 latent dimensions, tens of
@@ -410,12 +461,15 @@ mu, logvar = (part[0].detach() for part in model.encoder(x).chunk(2, dim=1))
 
 
 def reconstruction_term(z: Tensor) -> Tensor:
-    return reconstruction_log_likelihood(x.expand(len(z), -1, -1, -1), model.decoder(z), PIXEL_SIGMA)
+    return reconstruction_log_likelihood(
+        x.expand(len(z), -1, -1, -1), model.decoder(z), PIXEL_SIGMA
+    )
 
 
 path = pathwise_gradient(reconstruction_term, mu, logvar, 5_000).var(dim=0).mean()
 score = score_function_gradient(reconstruction_term, mu, logvar, 5_000).var(dim=0).mean()
-print(f"variance of the gradient in mu: pathwise {path:,.1f}, score function {score:,.1f}, ratio {score / path:,.0f}")
+print(f"variance of the gradient in mu: pathwise {path:,.1f}, score function "
+      f"{score:,.1f}, ratio {score / path:,.0f}")
 
 # %% [markdown]
 # About a million. The value of this $f$ is some hundreds of nats, and the encoder is sure to a tenth: both count, as in your formula.
@@ -457,7 +511,8 @@ for value in (0.5, 1.0, 4.0):
     rate = torch.full((100_000, 1), value, requires_grad=True)
     draws = draw_exponential(rate, torch.Generator().manual_seed(0))
     (slopes,) = torch.autograd.grad(draws.sum(), rate)
-    print(f"rate {value}: mean {draws.mean():.3f} (exact {1 / value:.3f}), slope {slopes.mean():+.4f} (exact {-1 / value**2:+.4f})")
+    print(f"rate {value}: mean {draws.mean():.3f} (exact {1 / value:.3f}), slope "
+          f"{slopes.mean():+.4f} (exact {-1 / value**2:+.4f})")
 
 # %% [markdown]
 # **Where it ends.** A coin is $z=1$ if $u<p$, else 0: a staircase in $p$. You know what the pathwise gradient of a staircase is. For

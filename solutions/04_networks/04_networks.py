@@ -89,7 +89,8 @@ for kernel, stride, padding in ((4, 2, 1), (3, 2, 1), (5, 2, 2), (8, 8, 0)):
         sides.append(conv_output_side(sides[-1], kernel, stride, padding))
         x = nn.Conv2d(3, 3, kernel, stride, padding)(x)
         assert x.shape[2] == sides[-1], "torch counts otherwise"
-    print(f"kernel {kernel}, stride {stride}, padding {padding}: " + " → ".join(str(side) for side in sides))
+    print(f"kernel {kernel}, stride {stride}, padding {padding}: "
+          + " → ".join(str(side) for side in sides))
 
 # %% [markdown]
 # ## 2 · How much of the dog does a number see?
@@ -105,13 +106,15 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
     """Side of the square of pixels that one place of the last layer can see.
 
     Args:
-        layers: kernel and stride of each convolution, from the picture on; there may be none.
+        layers: kernel and stride of each convolution, from the picture on; there may be
+            none.
 
     Returns:
         The side in pixels, as if the picture had no edge.
     """
     ### BEGIN SOLUTION
-    field, distance = 1, 1  # pixels seen by a place, and pixels between neighbouring places
+    # pixels seen by a place, and pixels between neighbouring places
+    field, distance = 1, 1
     for kernel, stride in layers:
         field += (kernel - 1) * distance
         distance *= stride
@@ -134,7 +137,11 @@ for number, colour in enumerate(colours, start=1):
     side = receptive_field(plan[:number])
     corner = (31.5 - side / 2, 31.5 - side / 2)
     label = f"layer {number}: {side} pixels"
-    axes.add_patch(plt.Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2, label=label))
+    axes.add_patch(
+        plt.Rectangle(
+            corner, side, side, fill=False, edgecolor=colour, linewidth=2, label=label
+        )
+    )
 axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
 axes.axis("off")
 plt.show()
@@ -157,7 +164,9 @@ plt.show()
 # channel that comes out ([the book](book:04_networks#parameter-count)).
 
 # %% solution="conv_parameters"
-def conv_parameters(in_channels: int, out_channels: int, kernel: int, bias: bool = True) -> int:
+def conv_parameters(
+    in_channels: int, out_channels: int, kernel: int, bias: bool = True
+) -> int:
     """How many numbers a convolution learns.
 
     Args:
@@ -186,7 +195,8 @@ print("layer                    places  parameters   products a picture")
 for before, after in zip(channels, channels[1:]):
     side = conv_output_side(side, 4, 2, 1)
     count = conv_parameters(before, after, 4)
-    print(f"conv {before:3} → {after:3}, 4×4    {side:2}×{side:<2}   {count:9,}   {count * side**2:18,}")
+    print(f"conv {before:3} → {after:3}, 4×4    {side:2}×{side:<2}   {count:9,}   "
+          f"{count * side**2:18,}")
 heads = 2 * (128 * side**2 + 1) * 16
 print(f"two heads {128 * side**2} → 16      1    {heads:9,}   {heads:18,}")
 
@@ -209,7 +219,8 @@ print(f"two heads {128 * side**2} → 16      1    {heads:9,}   {heads:18,}")
 
 # %% solution="mixing_layer"
 def mixing_layer() -> str:
-    """Through which of the four layers do dogs of a batch see each other in training mode?
+    """Through which of the four layers do dogs of a batch see each other in training
+    mode?
 
     Returns:
         "A", "B", "C" or "D".
@@ -291,7 +302,9 @@ encoder = Encoder(latent_dim=16)
 with torch.no_grad():
     mu, logvar = encoder(dogs)
 figure, axes = plt.subplots(figsize=(5, 2.2))
-axes.plot(mu.flatten(), torch.ones(mu.numel()) + 0.3 * torch.rand(mu.numel()), ".", label="mu")
+axes.plot(
+    mu.flatten(), torch.ones(mu.numel()) + 0.3 * torch.rand(mu.numel()), ".", label="mu"
+)
 axes.plot(logvar.flatten(), 0.3 * torch.rand(logvar.numel()), ".", label="logvar")
 axes.axvline(0, color="grey", linewidth=0.8)
 axes.set_yticks([0.15, 1.15], ["logvar", "mu"])
@@ -304,7 +317,12 @@ plt.show()
 # products, which a processor likes ([the book](book:04_networks#patch-stem)). Yours beside a stem with one 3×3 layer behind it:
 
 # %%
-stem = nn.Sequential(nn.Conv2d(3, 128, 8, stride=8), nn.SiLU(), nn.Conv2d(128, 128, 3, padding=1), nn.Flatten())
+stem = nn.Sequential(
+    nn.Conv2d(3, 128, 8, stride=8),
+    nn.SiLU(),
+    nn.Conv2d(128, 128, 3, padding=1),
+    nn.Flatten(),
+)
 for name, network in (("your encoder", encoder), ("patch stem  ", stem)):
     with torch.no_grad():
         network(dogs)
@@ -327,7 +345,8 @@ for name, network in (("your encoder", encoder), ("patch stem  ", stem)):
 
 # %% solution="coverage"
 def coverage(num_inputs: int, kernel: int, stride: int) -> list[int]:
-    """How many places of its input write to each place behind a transposed convolution without padding.
+    """How many places of its input write to each place behind a transposed convolution
+    without padding.
 
     Args:
         num_inputs: places in a row of the input.
@@ -335,7 +354,8 @@ def coverage(num_inputs: int, kernel: int, stride: int) -> list[int]:
         stride: distance in the result between the first places that neighbours write to.
 
     Returns:
-        The counts, one for each of the (num_inputs - 1) * stride + kernel places of a row of the result.
+        The counts, one for each of the (num_inputs - 1) * stride + kernel places of a row
+        of the result.
     """
     ### BEGIN SOLUTION
     counts = [0] * ((num_inputs - 1) * stride + kernel)
@@ -479,7 +499,9 @@ class VAE(nn.Module):
         return self.decoder(z)
         ### END SOLUTION
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Encode, draw one code for each image, decode it.
 
         Args:
@@ -521,7 +543,8 @@ for _ in range(150 * SCALE):
     optimizer.step()
     errors.append(error.item())
     spreads.append((0.5 * logvar).exp().median().item())
-print(f"root mean squared error {errors[-1] ** 0.5:.3f}, median σ of a code {spreads[0]:.2f} at first, {spreads[-1]:.3f} now")
+print(f"root mean squared error {errors[-1] ** 0.5:.3f}, median σ of a code "
+      f"{spreads[0]:.2f} at first, {spreads[-1]:.3f} now")
 
 # %% long=true picture="by_heart"
 figure, (above, below) = plt.subplots(2, 1, figsize=(8, 4.2), height_ratios=(1, 1.1))

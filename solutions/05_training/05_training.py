@@ -46,7 +46,8 @@ SCALE = 1  # 10 with time: how many times longer the training runs
 pictures, _ = paper_dogs(2304, seed=5)
 labels = np.zeros(2304, dtype=np.int64)  # training needs none
 train_set = DogSet(pictures[:2048].numpy(), labels[:2048])
-test_set = DogSet(pictures[2048:].numpy(), labels[2048:])  # 256 dogs that training never sees
+# 256 dogs that training never sees
+test_set = DogSet(pictures[2048:].numpy(), labels[2048:])
 few_dogs = pictures[:16].float() / 255
 
 # %% [markdown]
@@ -61,10 +62,12 @@ few_dogs = pictures[:16].float() / 255
 
 # %% solution="implied_sigma"
 def implied_sigma(error_weight: float, kl_weight: float = 1.0) -> float:
-    """The σ whose negative bound, up to a factor, is error_weight · Σ(x − x̂)² + kl_weight · KL plus a constant.
+    """The σ whose negative bound, up to a factor, is error_weight · Σ(x − x̂)² +
+    kl_weight · KL plus a constant.
 
     Args:
-        error_weight: factor before the squared errors, summed over all numbers of a picture; positive.
+        error_weight: factor before the squared errors, summed over all numbers of a
+            picture; positive.
         kl_weight: factor before the KL, summed over all latents; positive.
 
     Returns:
@@ -90,7 +93,8 @@ for said, weights in {
     "sum of squared errors + 4 KL (β = 4)": (1.0, 4.0),
     "200 sums of squared errors + KL": (200.0, 1.0),
 }.items():
-    print(f"{said:40} σ = {implied_sigma(*weights):8.3f}, or {255 * implied_sigma(*weights):8.1f} grey levels")
+    print(f"{said:40} σ = {implied_sigma(*weights):8.3f}, or "
+          f"{255 * implied_sigma(*weights):8.1f} grey levels")
 
 # %% [markdown]
 # ## 2 · Four losses that look alike
@@ -99,7 +103,8 @@ for said, weights in {
 
 # %%
 def loss_a(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    return (x - x_hat).square().sum(dim=(1, 2, 3)).mean() + kl_divergence(mu, logvar).mean()
+    error = (x - x_hat).square().sum(dim=(1, 2, 3)).mean()
+    return error + kl_divergence(mu, logvar).mean()
 
 
 def loss_b(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
@@ -111,7 +116,9 @@ def loss_c(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def loss_d(x: Tensor, x_hat: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    return (-reconstruction_log_likelihood(x, x_hat, sigma=1.0) + kl_divergence(mu, logvar)).mean()
+    return (
+        -reconstruction_log_likelihood(x, x_hat, sigma=1.0) + kl_divergence(mu, logvar)
+    ).mean()
 
 # %% [markdown]
 # Two losses train **the same model** if they have their minimum at the same place: one is a positive factor times the other, plus a
@@ -143,8 +150,12 @@ error, kl = (x - x_hat).square().sum(), kl_divergence(mu, torch.zeros(16, 8)).su
 slopes = torch.autograd.grad(error, x_hat)[0], torch.autograd.grad(kl, mu)[0]
 for letter, loss in zip("ABCD", (loss_a, loss_b, loss_c, loss_d)):
     found = torch.autograd.grad(loss(x, x_hat, mu, torch.zeros(16, 8)), (x_hat, mu))
-    weights = [((got * slope).sum() / slope.square().sum()).item() for got, slope in zip(found, slopes)]
-    print(f"{letter}: weights {weights[0]:.6f} and {weights[1]:.6f}, so σ = {implied_sigma(*weights):.3f}")
+    weights = [
+        ((got * slope).sum() / slope.square().sum()).item()
+        for got, slope in zip(found, slopes)
+    ]
+    print(f"{letter}: weights {weights[0]:.6f} and {weights[1]:.6f}, so σ = "
+          f"{implied_sigma(*weights):.3f}")
 
 # %% [markdown]
 # A sum is no "larger learning rate" for one term: it is another claim about how noisy a pixel is. None of the four is a good one.
@@ -158,7 +169,8 @@ for letter, loss in zip("ABCD", (loss_a, loss_b, loss_c, loss_d)):
 
 # %% solution="kl_weight"
 def kl_weight(step: int, warmup_steps: int) -> float:
-    """Weight of the KL term: from 0 at step 0 in a straight line to 1 at step warmup_steps, and 1 from then on.
+    """Weight of the KL term: from 0 at step 0 in a straight line to 1 at step
+    warmup_steps, and 1 from then on.
 
     Args:
         step: number of steps taken before this one.
@@ -198,7 +210,8 @@ def train_step(
         beta: weight of the KL term in the loss.
 
     Returns:
-        "loss", "reconstruction" and "kl" before the step, plain numbers in nats per image.
+        "loss", "reconstruction" and "kl" before the step, plain numbers in nats per
+        image.
     """
     ### BEGIN SOLUTION
     model.train()
@@ -210,7 +223,11 @@ def train_step(
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return {"loss": loss.item(), "reconstruction": reconstruction.mean().item(), "kl": kl.mean().item()}
+    return {
+        "loss": loss.item(),
+        "reconstruction": reconstruction.mean().item(),
+        "kl": kl.mean().item(),
+    }
     ### END SOLUTION
 
 # %% check="train_step"
@@ -226,7 +243,10 @@ optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for step in range(10):
     terms = train_step(model, few_dogs, optimizer)
     if step % 3 == 0:
-        print(f"step {step}: " + ", ".join(f"{name} {value:,.1f}" for name, value in terms.items()))
+        print(
+            f"step {step}: "
+            + ", ".join(f"{name} {value:,.1f}" for name, value in terms.items())
+        )
 
 # %% [markdown]
 # ## 5 · Measure a whole set
@@ -239,14 +259,17 @@ for step in range(10):
 
 # %% solution="evaluate"
 def evaluate(model: nn.Module, loader: Batches) -> dict[str, float]:
-    """The terms of the negative bound over a whole set, with the one σ that suits all its images best.
+    """The terms of the negative bound over a whole set, with the one σ that suits all its
+    images best.
 
     Args:
         model: maps images to (x_hat, mu, logvar).
-        loader: batches of images (B, 3, H, W) in [0, 1] and labels; the last one may be short.
+        loader: batches of images (B, 3, H, W) in [0, 1] and labels; the last one may be
+            short.
 
     Returns:
-        "loss", "reconstruction" and "kl" with weight 1 on the KL, plain numbers in nats per image.
+        "loss", "reconstruction" and "kl" with weight 1 on the KL, plain numbers in nats
+        per image.
     """
     ### BEGIN SOLUTION
     was_training = model.training
@@ -260,7 +283,8 @@ def evaluate(model: nn.Module, loader: Batches) -> dict[str, float]:
             num_images += len(x)
             num_dims = x[0].numel()
     model.train(was_training)
-    variance = squared_error / (num_images * num_dims)  # σ², at which ‖x − x̂‖² / 2σ² is D / 2 on average
+    # σ², at which ‖x − x̂‖² / 2σ² is D / 2 on average
+    variance = squared_error / (num_images * num_dims)
     reconstruction = 0.5 * num_dims * (1 + math.log(2 * math.pi * variance))
     kl /= num_images
     return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
@@ -277,7 +301,8 @@ check(evaluate)
 hundred = DogSet(test_set.images[:100], test_set.labels[:100])
 for batch_size in (100, 64, 7):
     terms = evaluate(model, Batches(hundred, batch_size))
-    print(f"batches of {batch_size:3}: reconstruction {terms['reconstruction']:,.1f}, KL {terms['kl']:.3f}")
+    print(f"batches of {batch_size:3}: reconstruction {terms['reconstruction']:,.1f}, "
+          f"KL {terms['kl']:.3f}")
 
 # %% [markdown]
 # (Each call draws new codes. The KL is computed from `mu` and `logvar`, without a sample.)
@@ -299,13 +324,15 @@ def fit(
 
     Args:
         model: maps images to (x_hat, mu, logvar).
-        loader: batches of images and labels, iterated once an epoch; the last batch may be short.
+        loader: batches of images and labels, iterated once an epoch; the last batch may
+            be short.
         optimizer: holds the model's parameters.
         num_epochs: passes over the loader.
         warmup_steps: steps, not epochs, over which the weight of the KL term rises to 1.
 
     Returns:
-        For each epoch "loss", "reconstruction" and "kl", averaged over its images, nats per image.
+        For each epoch "loss", "reconstruction" and "kl", averaged over its images, nats
+        per image.
     """
     ### BEGIN SOLUTION
     history = []
@@ -335,7 +362,8 @@ check(fit)
 
 # %% long=true
 class Pieces:
-    """A loader that gives the next ``count`` batches of another one each time it is iterated."""
+    """A loader that gives the next ``count`` batches of another one each time it is
+    iterated."""
 
     def __init__(self, batches: Batches, count: int) -> None:
         self.batches, self.count, self.rest = batches, count, iter(())
@@ -354,19 +382,34 @@ model = VAE(latent_dim=16)
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 batches = Batches(train_set, 32, shuffle=True)
 start = time.perf_counter()
-history = fit(model, Pieces(batches, len(batches) // 8), optimizer, num_epochs=8 * 8 * SCALE, warmup_steps=200)
+history = fit(
+    model,
+    Pieces(batches, len(batches) // 8),
+    optimizer,
+    num_epochs=8 * 8 * SCALE,
+    warmup_steps=200,
+)
 measured = evaluate(model, Batches(test_set, 128))
-print(f"{time.perf_counter() - start:.0f} seconds; unseen dogs: ", {name: round(value) for name, value in measured.items()})
+print(
+    f"{time.perf_counter() - start:.0f} seconds; unseen dogs: ",
+    {name: round(value) for name, value in measured.items()},
+)
 
 # %% long=true picture="curves"
 figure, panels = plt.subplots(1, 3, figsize=(9, 2.8))
 steps = [len(batches) // 8 * (row + 1) for row in range(len(history))]
 for axes, name in zip(panels, ("reconstruction", "kl", "loss")):
-    values = [row["reconstruction"] + row["kl"] if name == "loss" else row[name] for row in history]
+    values = [
+        row["reconstruction"] + row["kl"] if name == "loss" else row[name]
+        for row in history
+    ]
     axes.axvspan(0, 200, color="grey", alpha=0.15)
     axes.plot(steps, values, label="training")
     axes.plot(steps[-1], measured[name], "o", label="unseen")
-    axes.set_title({"kl": "KL", "loss": "reconstruction + KL"}.get(name, name) + " (nats)", fontsize=10)
+    axes.set_title(
+        {"kl": "KL", "loss": "reconstruction + KL"}.get(name, name) + " (nats)",
+        fontsize=10,
+    )
     axes.set_xlabel("step")
 panels[2].legend()
 figure.tight_layout()
@@ -397,7 +440,8 @@ axes.set_yticks([32, 96, 160], ["unseen dogs", "your model", "long training"])
 axes.set_xticks([])
 plt.show()
 for name, picture in (("your model", x_hat), ("long training", best)):
-    print(f"{name:13}: root mean squared error {(x - picture).square().mean().sqrt():.3f}")
+    print(f"{name:13}: root mean squared error "
+          f"{(x - picture).square().mean().sqrt():.3f}")
 
 # %% [markdown]
 # <details><summary>What it should look like</summary>
@@ -424,7 +468,12 @@ for x, _ in Batches(train_set, 32, shuffle=True):
     optimizer.zero_grad()
     loss_b(x, x_hat, mu, logvar).backward()
     optimizer.step()
-print({name: round(value, 2) for name, value in evaluate(collapsed, Batches(test_set, 128)).items()})
+print(
+    {
+        name: round(value, 2)
+        for name, value in evaluate(collapsed, Batches(test_set, 128)).items()
+    }
+)
 
 # %% long=true picture="collapse"
 x = torch.from_numpy(test_set.images[:8]).float() / 255
@@ -464,8 +513,11 @@ plt.show()
 # whole. So write to another name in the same folder, and when that file is complete, rename it onto the old one.
 
 # %% solution="save_checkpoint"
-def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Write a checkpoint, or replace an older one, in a single step; nothing else is left in the folder.
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    """Write a checkpoint, or replace an older one, in a single step; nothing else is left
+    in the folder.
 
     Args:
         path: of the file; its folder exists.
@@ -493,8 +545,11 @@ check(save_checkpoint)
 # `torch.load(path, weights_only=True)`: a checkpoint from somebody else could otherwise run code on your computer.
 
 # %% solution="load_checkpoint"
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Put model, optimizer and torch's own random numbers back where they were when a checkpoint was saved.
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    """Put model, optimizer and torch's own random numbers back where they were when a
+    checkpoint was saved.
 
     Args:
         path: of a file with the four entries of the table.
@@ -539,7 +594,8 @@ for step in range(load_checkpoint(path, resumed, optimizer), 4):
     train_step(resumed, few_dogs, optimizer, kl_weight(step, warmup_steps=8))
 
 same = [torch.equal(a, b) for a, b in zip(straight.parameters(), resumed.parameters())]
-print(f"{path.stat().st_size / 1e6:.1f} MB; {sum(same)} of {len(same)} tensors of weights are equal to the last bit")
+print(f"{path.stat().st_size / 1e6:.1f} MB; {sum(same)} of {len(same)} tensors of "
+      "weights are equal to the last bit")
 
 # %% [markdown]
 # ## Before you go: three runs, and only their curves

@@ -39,7 +39,8 @@ torch.set_grad_enabled(False)
 
 model, _ = load_weights("paper")
 x = paper_dogs(600 * SCALE, seed=6)[0].float() / 255  # none of them was seen in training
-print(f"{len(x)} pictures, codes of {model.latent_dim} numbers, σ of a pixel {model.sigma.item():.3f}")
+print(f"{len(x)} pictures, codes of {model.latent_dim} numbers, σ of a pixel "
+      f"{model.sigma.item():.3f}")
 
 
 def show(images: Tensor, columns: int, title: str = "") -> None:
@@ -82,7 +83,11 @@ check(reconstruct)
 # eye.
 
 # %%
-show(torch.cat([x[:10], reconstruct(model, x[:10])]), 10, "pictures, and below each its reconstruction")
+show(
+    torch.cat([x[:10], reconstruct(model, x[:10])]),
+    10,
+    "pictures, and below each its reconstruction",
+)
 
 # %% [markdown]
 # And how much would a *drawn* code have changed? Predict: more or less than the error that the reconstruction makes anyway?
@@ -91,8 +96,10 @@ show(torch.cat([x[:10], reconstruct(model, x[:10])]), 10, "pictures, and below e
 mu, logvar = model.encode(x)
 x_hat = reconstruct(model, x)
 drawn = model.decode(reparameterize(mu, logvar, torch.Generator().manual_seed(0)))
-print(f"reconstruction against picture: root mean squared error {(x_hat - x).square().mean().sqrt():.4f}")
-print(f"drawn code against mean code:   root mean squared error {(drawn - x_hat).square().mean().sqrt():.4f}")
+print("reconstruction against picture: root mean squared error "
+      f"{(x_hat - x).square().mean().sqrt():.4f}")
+print("drawn code against mean code:   root mean squared error "
+      f"{(drawn - x_hat).square().mean().sqrt():.4f}")
 
 # %% [markdown]
 # The encoder is very sure of itself: its $s$ is below 0.01, where the prior has 1. Remember that; it comes back in part 5.
@@ -147,7 +154,8 @@ def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
     Args:
         a, b: codes, (..., L).
-        t: share in [0, 1]; a number, or a tensor that broadcasts against the codes, such as (T, 1).
+        t: share in [0, 1]; a number, or a tensor that broadcasts against the codes, such
+            as (T, 1).
 
     Returns:
         The point, (..., L): a at t = 0, b at t = 1.
@@ -167,7 +175,8 @@ check(lerp)
 
 # %% solution="squared_norm_on_line"
 def squared_norm_on_line(latent_dim: int, t: float) -> float:
-    """Mean squared length of the point at share t of the line between two independent codes from N(0, I).
+    """Mean squared length of the point at share t of the line between two independent
+    codes from N(0, I).
 
     Args:
         latent_dim: length of a code, L.
@@ -187,19 +196,21 @@ check(squared_norm_on_line)
 # Half of the squared length is gone in the middle. In many dimensions that is far from anything the prior would draw, for lengths
 # hardly vary there: nearly all draws lie in a thin *shell* of radius $\sqrt L$. The **arc** stays in it,
 #
-# $$\mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\,\Omega)}{\sin\Omega}\,a+\frac{\sin(t\,\Omega)}{\sin\Omega}\,b,
-# \qquad \cos\Omega=\frac{a\cdot b}{\|a\|\,\|b\|}.$$
+# $$\begin{aligned}\mathrm{slerp}(a,b,t)&=\frac{\sin((1-t)\,\Omega)}{\sin\Omega}\,a+\frac{\sin(t\,\Omega)}{\sin\Omega}\,b,\\
+# \cos\Omega&=\frac{a\cdot b}{\|a\|\,\|b\|}.\end{aligned}$$
 #
 # Each pair of codes has an angle of its own. And where there is no unique arc, because the codes are parallel, opposite or zero, take
 # the line. (What would the formula divide by?)
 
 # %% solution="slerp"
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """The point at share t of the arc from a to b; of the line where there is no unique arc.
+    """The point at share t of the arc from a to b; of the line where there is no unique
+    arc.
 
     Args:
         a, b: codes, (..., L).
-        t: share in [0, 1]; a number, or a tensor that broadcasts against the codes, such as (T, 1).
+        t: share in [0, 1]; a number, or a tensor that broadcasts against the codes, such
+            as (T, 1).
 
     Returns:
         The point, (..., L): a at t = 0, b at t = 1, always finite.
@@ -227,11 +238,15 @@ figure, panels = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
 for axes, latent_dim in zip(panels, (16, 192)):
     a, b = torch.randn(2, 1000, 1, latent_dim, generator=generator)
     for name, path, colour in (("lerp", lerp, "#D55E00"), ("slerp", slerp, "#0072B2")):
-        lengths = path(a, b, t[:, None]).norm(dim=-1) / math.sqrt(latent_dim)  # (1000, 41)
+        # (1000, 41)
+        lengths = path(a, b, t[:, None]).norm(dim=-1) / math.sqrt(latent_dim)
         low, high = torch.quantile(lengths, torch.tensor([0.05, 0.95]), dim=0)
         axes.fill_between(t, low, high, color=colour, alpha=0.25)
         axes.plot(t, lengths.mean(dim=0), color=colour, label=name)
-    formula = [math.sqrt(squared_norm_on_line(latent_dim, share) / latent_dim) for share in t.tolist()]
+    formula = [
+        math.sqrt(squared_norm_on_line(latent_dim, share) / latent_dim)
+        for share in t.tolist()
+    ]
     axes.plot(t, formula, ":", color="black", label="your formula")
     axes.set_title(f"L = {latent_dim}")
     axes.set_xlabel("t")
@@ -252,11 +267,20 @@ plt.show()
 # %%
 photo_model, _ = load_weights("stanford")
 a, b = torch.randn(2, 100, photo_model.latent_dim, generator=generator)
-rows = {"end": a, "middle of the line": lerp(a, b, 0.5), "middle of the arc": slerp(a, b, 0.5)}
+rows = {
+    "end": a,
+    "middle of the line": lerp(a, b, 0.5),
+    "middle of the arc": slerp(a, b, 0.5),
+}
 decoded = {name: photo_model.decode(z) for name, z in rows.items()}
 for name, images in decoded.items():
-    print(f"{name:>20}: mean length {rows[name].norm(dim=1).mean():5.2f}, contrast {images.std(dim=(1, 2, 3)).mean():.3f}")
-show(torch.cat([images[:8] for images in decoded.values()]), 8, "ends, middles of lines, middles of arcs")
+    print(f"{name:>20}: mean length {rows[name].norm(dim=1).mean():5.2f}, contrast "
+          f"{images.std(dim=(1, 2, 3)).mean():.3f}")
+show(
+    torch.cat([images[:8] for images in decoded.values()]),
+    8,
+    "ends, middles of lines, middles of arcs",
+)
 
 # %% [markdown]
 # The middle of the line is too short, and short codes decode to grey: an average of everything. So for draws from the prior, walk on
@@ -268,17 +292,21 @@ show(torch.cat([images[:8] for images in decoded.values()]), 8, "ends, middles o
 # included ([the section](book:06_generation#walk-between-images)).
 
 # %% solution="interpolate"
-def interpolate(model, x_a: Tensor, x_b: Tensor, num_steps: int, method: str = "slerp") -> Tensor:
+def interpolate(
+    model, x_a: Tensor, x_b: Tensor, num_steps: int, method: str = "slerp"
+) -> Tensor:
     """Decode codes on the way from one image's mean code to another's.
 
     Args:
-        model: a VAE with encode(x) -> mu, logvar and decode(z) -> x_hat, both for batches.
+        model: a VAE with encode(x) -> mu, logvar and decode(z) -> x_hat, both for
+            batches.
         x_a, x_b: one image each, (3, 64, 64), in [0, 1].
         num_steps: number of images, at least 2, both ends included.
         method: "slerp" or "lerp".
 
     Returns:
-        Images, (num_steps, 3, 64, 64), in equal steps of t; the first and the last are reconstructions of x_a and x_b.
+        Images, (num_steps, 3, 64, 64), in equal steps of t; the first and the last are
+        reconstructions of x_a and x_b.
     """
     ### BEGIN SOLUTION
     mu, _ = model.encode(torch.stack([x_a, x_b]))  # (2, L)
@@ -297,7 +325,11 @@ check(interpolate)
 # %% picture="walk"
 start, end = x[8], x[35]
 fade = lerp(start, end, torch.linspace(0, 1, 9)[:, None, None, None])
-ways = [interpolate(model, start, end, 9, "lerp"), interpolate(model, start, end, 9, "slerp"), fade]
+ways = [
+    interpolate(model, start, end, 9, "lerp"),
+    interpolate(model, start, end, 9, "slerp"),
+    fade,
+]
 show(torch.cat(ways), 9, "line, arc, and a cross-fade of pixels")
 
 # %% [markdown]
@@ -315,7 +347,8 @@ show(torch.cat(ways), 9, "line, arc, and a cross-fade of pixels")
 
 # %%
 def round_trip(z: Tensor) -> Tensor:
-    """How far the code of the decoded picture lies from the code it was decoded from, (B,)."""
+    """How far the code of the decoded picture lies from the code it was decoded from,
+    (B,)."""
     return (model.encode(model.decode(z))[0] - z).norm(dim=1)
 
 
@@ -341,18 +374,35 @@ for name, path in (("line", lerp), ("arc", slerp)):
 # by itself first.
 
 # %%
-z = reparameterize(mu, logvar, torch.Generator().manual_seed(3))  # one draw for each picture
+# one draw for each picture
+z = reparameterize(mu, logvar, torch.Generator().manual_seed(3))
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
 places = torch.arange(1, model.latent_dim + 1)
 left.axhspan(-1, 1, color="grey", alpha=0.2, label="prior: 0 ± 1")
-left.errorbar(places, z.mean(dim=0), z.std(dim=0), fmt="o", color="#0072B2", label="codes: mean ± spread")
+left.errorbar(
+    places,
+    z.mean(dim=0),
+    z.std(dim=0),
+    fmt="o",
+    color="#0072B2",
+    label="codes: mean ± spread",
+)
 left.set_xticks([1, 4, 8, 12, 16])
 left.set_xlabel("latent")
 left.set_ylim(-3, 4)
 left.legend(fontsize=8, loc="upper right")
 bins = torch.linspace(0, 9, 46).numpy()
-right.hist(torch.randn(5000, model.latent_dim).norm(dim=1).numpy(), bins, density=True, color="grey", alpha=0.5, label="prior")
-right.hist(z.norm(dim=1).numpy(), bins, density=True, color="#0072B2", alpha=0.6, label="codes")
+right.hist(
+    torch.randn(5000, model.latent_dim).norm(dim=1).numpy(),
+    bins,
+    density=True,
+    color="grey",
+    alpha=0.5,
+    label="prior",
+)
+right.hist(
+    z.norm(dim=1).numpy(), bins, density=True, color="#0072B2", alpha=0.6, label="codes"
+)
 right.set_xlabel("length of the code")
 right.legend(fontsize=8)
 plt.show()
@@ -363,7 +413,7 @@ print(f"spread of one posterior: {torch.exp(0.5 * logvar).mean():.4f} on average
 # together, and the KL term knows it: its average over pictures is a sum of two things
 # ([proof](book:06_generation#average-kl-in-two)),
 #
-# $$\begin{aligned}\frac1N\sum_n\mathrm{KL}\big(q(z\mid x_n)\,\|\,p(z)\big)
+# $$\begin{aligned}&\frac1N\sum_n\mathrm{KL}\big(q(z\mid x_n)\,\|\,p(z)\big)\\
 # ={}&\underbrace{I(n;z)}_{\text{what a code tells about its picture}}\\
 # {}+{}&\underbrace{\mathrm{KL}\big(q(z)\,\|\,p(z)\big)}_{\text{how far the codes are from the prior}}.\end{aligned}$$
 #
@@ -434,7 +484,8 @@ for count in (75, 150, 300, 600):
     log_q = log_aggregated_posterior(z[part], mu[part], logvar[part])
     information = (log_normal(z[part], mu[part], logvar[part]) - log_q).mean().item()
     distance = (log_q - log_normal(z[part], zeros[part], zeros[part])).mean().item()
-    print(f"{count:8} {math.log(count):7.2f} {information:13.2f} {distance:25.1f} {information + distance:6.1f}")
+    print(f"{count:8} {math.log(count):7.2f} {information:13.2f} {distance:25.1f} "
+          f"{information + distance:6.1f}")
 
 # %% [markdown]
 # The information is at its limit $\log N$: each code gives its picture away, for the posteriors are so narrow that none overlaps another. That has a
@@ -449,8 +500,10 @@ for count in (75, 150, 300, 600):
 learned = model.learned_prior
 average_kl_learned = (log_normal(z, mu, logvar) - learned.log_prob(z)).mean().item()
 print(f"average KL to N(0, I)             {average_kl:5.1f} nats")
-print(f"average KL to the learned prior   {average_kl_learned:5.1f} nats: so the information is at most this")
-print(f"distance of q(z) from N(0, I)     {average_kl - average_kl_learned:5.1f} nats at least, with all possible dogs")
+print(f"average KL to the learned prior   {average_kl_learned:5.1f} nats: so the "
+      "information is at most this")
+print(f"distance of q(z) from N(0, I)     {average_kl - average_kl_learned:5.1f} nats "
+      "at least, with all possible dogs")
 
 # %% [markdown]
 # Seventeen nats. As a rule of thumb, one has to draw about $e^{17}$ times from $\mathcal N(0,I)$, some twenty million times, before one draw
@@ -461,8 +514,11 @@ print(f"distance of q(z) from N(0, I)     {average_kl - average_kl_learned:5.1f}
 # %% picture="prior_hole"
 from vae_ref.networks import draw_prior
 
-normal_draws = torch.randn(len(z), model.latent_dim, generator=torch.Generator().manual_seed(4))
-learned_draws = draw_prior(model, len(z), torch.Generator().manual_seed(4))  # the same noise, bent by the learned prior
+normal_draws = torch.randn(
+    len(z), model.latent_dim, generator=torch.Generator().manual_seed(4)
+)
+# the same noise, bent by the learned prior
+learned_draws = draw_prior(model, len(z), torch.Generator().manual_seed(4))
 plt.figure(figsize=(8, 3))
 bins = torch.logspace(0.3, 6, 80).numpy()
 for name, codes, colour in (
@@ -503,7 +559,11 @@ print(f"{'':48}round trip   spread")
 for name, codes in draws.items():
     images = model.decode(codes)
     print(f"{name:48}{round_trip(codes).mean():10.2f} {images.std(dim=0).mean():8.3f}")
-show(torch.cat([model.decode(codes[:10]) for codes in draws.values()]), 10, "each row one way to draw codes, as listed")
+show(
+    torch.cat([model.decode(codes[:10]) for codes in draws.values()]),
+    10,
+    "each row one way to draw codes, as listed",
+)
 
 # %% [markdown]
 # The usual advice is another one: *draw cooler*. Take $T\varepsilon$ instead of $\varepsilon$, with a temperature $T<1$, "because the middle is the
@@ -516,7 +576,11 @@ for temperature in (1.0, 0.8, 0.6, 0.4):
     for codes in (temperature * noise, learned(temperature * noise)):
         row += [round_trip(codes).mean(), model.decode(codes).std(dim=0).mean()]
     print(f"{temperature:11} {row[0]:18.2f} {row[1]:9.3f} {row[2]:24.2f} {row[3]:9.3f}")
-show(torch.cat([model.decode(0.5 * noise[:10]), model.decode(learned(0.5 * noise[:10]))]), 10, "T = 0.5: N(0, I), learned prior")
+show(
+    torch.cat([model.decode(0.5 * noise[:10]), model.decode(learned(0.5 * noise[:10]))]),
+    10,
+    "T = 0.5: N(0, I), learned prior",
+)
 
 # %% [markdown]
 # **Question (graded by a person, 3 points).** A colleague wants to put samples at $T=0.6$ into a paper, "because they look better". Answer in a few
@@ -550,11 +614,18 @@ noise_one, noise_other = learned.inverse(one)[0], learned.inverse(other)[0]
 for name, middle in (
     ("line between codes", lerp(one, other, 0.5)),
     ("arc between codes", slerp(one, other, 0.5)),
-    ("arc between their noises, mapped to codes", learned(slerp(noise_one, noise_other, 0.5))),
+    (
+        "arc between their noises, mapped to codes",
+        learned(slerp(noise_one, noise_other, 0.5)),
+    ),
 ):
     print(f"{name:44} {round_trip(middle).mean():.2f}")
 ends = learned.inverse(model.encode(torch.stack([start, end]))[0])[0]
-show(model.decode(learned(slerp(ends[:1], ends[1:], torch.linspace(0, 1, 9)[:, None]))), 9, "the same two dogs, on the better way")
+show(
+    model.decode(learned(slerp(ends[:1], ends[1:], torch.linspace(0, 1, 9)[:, None]))),
+    9,
+    "the same two dogs, on the better way",
+)
 
 # %% [markdown]
 # You have seen the codes from outside: how they are spread, and where they are not. Next: what stands *in* them. Which number of a code holds the colour of a

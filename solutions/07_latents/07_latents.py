@@ -37,10 +37,13 @@ SCALE = 1  # 10 on a GPU or with time: more pictures to measure with
 torch.set_grad_enabled(False)  # nothing is trained here
 
 model, _ = load_weights("paper")
-images, factors = paper_dogs(1200 * SCALE, seed=7)  # none of them was seen in training; factors (N, 10)
-coats = factors[:, FACTOR_NAMES.index("coat")].round().long()  # the nearest of five colours is the label
+# none of them was seen in training; factors (N, 10)
+images, factors = paper_dogs(1200 * SCALE, seed=7)
+# the nearest of five colours is the label
+coats = factors[:, FACTOR_NAMES.index("coat")].round().long()
 loader = Batches(DogSet(images.numpy(), coats.numpy()), batch_size=128)
-print(f"{len(images)} pictures, codes of {model.latent_dim} numbers, factors {', '.join(FACTOR_NAMES)}")
+print(f"{len(images)} pictures, codes of {model.latent_dim} numbers, factors "
+      f"{', '.join(FACTOR_NAMES)}")
 
 # %% [markdown]
 # ## 1 · Collect the codes
@@ -54,7 +57,8 @@ def encode_dataset(model, loader) -> tuple[Tensor, Tensor]:
 
     Args:
         model: a VAE with encode(x) -> mu, logvar.
-        loader: batches of images (B, 3, 64, 64) in [0, 1] and labels (B,), in a fixed order.
+        loader: batches of images (B, 3, 64, 64) in [0, 1] and labels (B,), in a fixed
+            order.
 
     Returns:
         mu, (N, L), and labels, (N,), in the loader's order.
@@ -72,7 +76,12 @@ check(encode_dataset)
 
 # %%
 mu, labels = encode_dataset(model, loader)
-print("codes", tuple(mu.shape), "  dogs of each coat:", dict(zip(COAT_NAMES, labels.bincount().tolist())))
+print(
+    "codes",
+    tuple(mu.shape),
+    "  dogs of each coat:",
+    dict(zip(COAT_NAMES, labels.bincount().tolist())),
+)
 
 # %% [markdown]
 # ## 2 · Who works?
@@ -104,8 +113,14 @@ check(active_units)
 
 # %%
 dead = 0.02 * torch.randn(len(mu), 4, generator=torch.Generator().manual_seed(0)) + 0.1
-print(f"active: {active_units(mu)} of {mu.shape[1]}; with dead ones beside them {active_units(torch.cat([mu, dead], dim=1))} of {mu.shape[1] + 4}")
-print("variances of the means:", " ".join(f"{v:.2f}" for v in mu.var(dim=0).tolist()), "| dead:", f"{dead.var(dim=0).mean():.4f}")
+print(f"active: {active_units(mu)} of {mu.shape[1]}; with dead ones beside them "
+      f"{active_units(torch.cat([mu, dead], dim=1))} of {mu.shape[1] + 4}")
+print(
+    "variances of the means:",
+    " ".join(f"{v:.2f}" for v in mu.var(dim=0).tolist()),
+    "| dead:",
+    f"{dead.var(dim=0).mean():.4f}",
+)
 
 # %% [markdown]
 # ## 3 · The main directions
@@ -138,7 +153,9 @@ check(share_of_isotropic)
 # $Z-\bar z=U S V^\top$; the rows of $V^\top$ are the directions, the squares of the singular values are in proportion to the variances along them.
 
 # %% solution="principal_components"
-def principal_components(mu: Tensor, num_components: int) -> tuple[Tensor, Tensor, Tensor]:
+def principal_components(
+    mu: Tensor, num_components: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Find the orthogonal directions along which codes vary most.
 
     Args:
@@ -146,16 +163,20 @@ def principal_components(mu: Tensor, num_components: int) -> tuple[Tensor, Tenso
         num_components: how many directions, K, at most min(N, L).
 
     Returns:
-        components (K, L): directions of length 1, the one with most variance first; their signs are free;
-        explained_variance_ratio (K,): the share of the total variance along each;
-        projected (N, K): the centred codes in these directions.
+        components (K, L): directions of length 1, the one with most variance first; their
+        signs are free; explained_variance_ratio (K,): the share of the total variance
+        along each; projected (N, K): the centred codes in these directions.
     """
     ### BEGIN SOLUTION
     centred = mu - mu.mean(dim=0)
     _, singular, directions = torch.linalg.svd(centred, full_matrices=False)
     components = directions[:num_components]
     variance = singular**2
-    return components, (variance / variance.sum())[:num_components], centred @ components.T
+    return (
+        components,
+        (variance / variance.sum())[:num_components],
+        centred @ components.T,
+    )
     ### END SOLUTION
 
 # %% check="principal_components"
@@ -169,11 +190,22 @@ from sklearn.decomposition import PCA
 
 components, ratio, projected = principal_components(mu, 16)
 theirs = PCA(16).fit(mu.numpy())
-print("scikit-learn: ratios differ by at most", f"{abs(theirs.explained_variance_ratio_ - ratio.numpy()).max():.1e};", end=" ")
-print(f"directions agree up to sign to {1 - abs((theirs.components_ * components.numpy()).sum(axis=1)).min():.1e}")
+print(
+    "scikit-learn: ratios differ by at most",
+    f"{abs(theirs.explained_variance_ratio_ - ratio.numpy()).max():.1e};",
+    end=" ",
+)
+print("directions agree up to sign to "
+      f"{1 - abs((theirs.components_ * components.numpy()).sum(axis=1)).min():.1e}")
 torch.manual_seed(0)
-_, singular, _ = torch.pca_lowrank(mu, q=8)  # it wants a few more directions than one needs
-print("pca_lowrank: spread along the first four", (singular[:4] / math.sqrt(len(mu) - 1)).numpy().round(3), " ours", projected[:, :4].std(dim=0).numpy().round(3))
+# it wants a few more directions than one needs
+_, singular, _ = torch.pca_lowrank(mu, q=8)
+print(
+    "pca_lowrank: spread along the first four",
+    (singular[:4] / math.sqrt(len(mu) - 1)).numpy().round(3),
+    " ours",
+    projected[:, :4].std(dim=0).numpy().round(3),
+)
 
 # %% [markdown]
 # **Look at it.** Left: how the shares add up, beside your formula for a perfectly trained model. Right: the dogs in the plane of the first two directions, coloured by where in the
@@ -183,12 +215,23 @@ print("pca_lowrank: spread along the first four", (singular[:4] / math.sqrt(len(
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
 counts = torch.arange(1, 17)
 left.plot(counts, ratio.cumsum(dim=0), "o-", color="#0072B2", label="codes of dogs")
-left.plot(counts, [share_of_isotropic(k, 16) for k in counts.tolist()], ":", color="black", label="codes like N(0, I)")
+left.plot(
+    counts,
+    [share_of_isotropic(k, 16) for k in counts.tolist()],
+    ":",
+    color="black",
+    label="codes like N(0, I)",
+)
 left.set_xticks([1, 4, 8, 12, 16])
 left.set_xlabel("number of directions")
 left.set_ylabel("share of the variance")
 left.legend(fontsize=8)
-points = right.scatter(*projected[:, :2].T, c=factors[:, FACTOR_NAMES.index("position")], s=5, cmap="coolwarm")
+points = right.scatter(
+    *projected[:, :2].T,
+    c=factors[:, FACTOR_NAMES.index("position")],
+    s=5,
+    cmap="coolwarm",
+)
 figure.colorbar(points, label="position of the head (pixels)")
 right.set_xlabel("1st direction")
 right.set_ylabel("2nd direction")
@@ -263,7 +306,8 @@ plt.show()
 # %%
 walks = []
 for k in range(4):
-    along = steps * projected[:, k].std() - projected[5, k]  # from one end of the direction to the other
+    # from one end of the direction to the other
+    along = steps * projected[:, k].std() - projected[5, k]
     walks.append(model.decode(z + along[:, None] * components[k]))
 plt.figure(figsize=(8, 3.8))
 plt.imshow(tile(torch.cat(walks), len(steps)))
@@ -282,7 +326,9 @@ plt.show()
 # Use `torch.linalg.lstsq`, or scikit-learn's `LinearRegression`.
 
 # %% solution="linear_probe_r2"
-def linear_probe_r2(mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Tensor) -> float:
+def linear_probe_r2(
+    mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Tensor
+) -> float:
     """How much of a quantity a linear function of the code predicts on other images.
 
     Args:
@@ -290,13 +336,19 @@ def linear_probe_r2(mu: Tensor, target: Tensor, test_mu: Tensor, test_target: Te
         test_mu, test_target: of other images, for scoring.
 
     Returns:
-        R² on the other images, with the mean of test_target as the baseline: at most 1, and it may be negative.
+        R² on the other images, with the mean of test_target as the baseline: at most 1,
+        and it may be negative.
     """
     ### BEGIN SOLUTION
     ones, test_ones = mu.new_ones(len(mu), 1), mu.new_ones(len(test_mu), 1)
-    weights = torch.linalg.lstsq(torch.cat([mu, ones], dim=1), target[:, None]).solution  # (L + 1, 1)
+    # (L + 1, 1)
+    weights = torch.linalg.lstsq(torch.cat([mu, ones], dim=1), target[:, None]).solution
     predicted = (torch.cat([test_mu, test_ones], dim=1) @ weights)[:, 0]
-    return float(1 - ((test_target - predicted) ** 2).sum() / ((test_target - test_target.mean()) ** 2).sum())
+    return float(
+        1
+        - ((test_target - predicted) ** 2).sum()
+        / ((test_target - test_target.mean()) ** 2).sum()
+    )
     ### END SOLUTION
 
 # %% check="linear_probe_r2"
@@ -310,7 +362,8 @@ check(linear_probe_r2)
 half = 2 * len(mu) // 3
 train, test = slice(0, half), slice(half, None)
 probes = {
-    name: linear_probe_r2(mu[train], factors[train, k], mu[test], factors[test, k]) for k, name in enumerate(FACTOR_NAMES)
+    name: linear_probe_r2(mu[train], factors[train, k], mu[test], factors[test, k])
+    for k, name in enumerate(FACTOR_NAMES)
 }
 for name, score in sorted(probes.items(), key=lambda item: -item[1]):
     print(f"{name:12} {score:6.2f}  {'█' * round(30 * max(score, 0))}")
@@ -321,15 +374,22 @@ for name, score in sorted(probes.items(), key=lambda item: -item[1]):
 
 # %%
 hue = 2 * math.pi * factors[:, FACTOR_NAMES.index("background")]
-for name, target in (("cos of the background's angle", hue.cos()), ("sin of the background's angle", hue.sin())):
-    print(f"{name:30} {linear_probe_r2(mu[train], target[train], mu[test], target[test]):.3f}")
+for name, target in (
+    ("cos of the background's angle", hue.cos()),
+    ("sin of the background's angle", hue.sin()),
+):
+    print(f"{name:30} "
+          f"{linear_probe_r2(mu[train], target[train], mu[test], target[test]):.3f}")
 
 first, second = torch.triu_indices(16, 16)
 centred = (mu - mean) / spread
-richer = torch.cat([centred, centred[:, first] * centred[:, second]], dim=1)  # 16 + 136 numbers
+# 16 + 136 numbers
+richer = torch.cat([centred, centred[:, first] * centred[:, second]], dim=1)
 print(f"\n{'':12} latents   and their products")
 for k, name in enumerate(FACTOR_NAMES):
-    score = linear_probe_r2(richer[train], factors[train, k], richer[test], factors[test, k])
+    score = linear_probe_r2(
+        richer[train], factors[train, k], richer[test], factors[test, k]
+    )
     print(f"{name:12} {probes[name]:7.2f} {score:12.2f}")
 
 # %% [markdown]
@@ -342,7 +402,8 @@ for k, name in enumerate(FACTOR_NAMES):
 from sklearn.linear_model import LogisticRegression
 
 probe = LogisticRegression(max_iter=500).fit(mu[train].numpy(), labels[train].numpy())
-print(f"coat named right: {probe.score(mu[test].numpy(), labels[test].numpy()):.1%}, by chance {labels[test].bincount().max() / len(labels[test]):.1%}")
+print(f"coat named right: {probe.score(mu[test].numpy(), labels[test].numpy()):.1%}, by "
+      f"chance {labels[test].bincount().max() / len(labels[test]):.1%}")
 
 # %% [markdown]
 # (For 120 breeds of photos the same probe gets 6 % where chance is 2 %: the code of the photo model is spent on colour and light. Its
@@ -361,7 +422,8 @@ print(f"coat named right: {probe.score(mu[test].numpy(), labels[test].numpy()):.
 
 # %% solution="sap_score"
 def sap_score(mu: Tensor, factors: Tensor) -> float:
-    """How much better the best latent predicts a factor than the second best, mean over factors.
+    """How much better the best latent predicts a factor than the second best, mean over
+    factors.
 
     Args:
         mu: codes, (N, L), L at least 2.
@@ -395,7 +457,13 @@ figure, panels = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constra
 panels[0].set_yticks([0, 3, 7, 11, 15])
 for axes, codes, name in zip(panels, (mu, projected), ("latents", "directions of PCA")):
     drawn = axes.imshow(table(codes), vmin=0, vmax=1, cmap="Blues", aspect="auto")
-    axes.set_xticks(range(10), [factor.replace("_", " ") for factor in FACTOR_NAMES], rotation=60, ha="right", fontsize=8)
+    axes.set_xticks(
+        range(10),
+        [factor.replace("_", " ") for factor in FACTOR_NAMES],
+        rotation=60,
+        ha="right",
+        fontsize=8,
+    )
     axes.set_title(f"{name}: SAP {sap_score(codes, factors):.2f}", fontsize=10)
 figure.colorbar(drawn, ax=panels, label="R²")
 plt.show()
@@ -436,12 +504,18 @@ check(what_a_rotation_changes)
 
 # %%
 generator = torch.Generator().manual_seed(1)
-rotations = [torch.linalg.qr(torch.randn(16, 16, generator=generator))[0] for _ in range(20)]
+rotations = [
+    torch.linalg.qr(torch.randn(16, 16, generator=generator))[0] for _ in range(20)
+]
 scores = torch.tensor([sap_score(mu @ rotation.T, factors) for rotation in rotations])
-print(f"latents {sap_score(mu, factors):.3f}; turned {scores.min():.3f} … {scores.median():.3f} … {scores.max():.3f}; PCA {sap_score(projected, factors):.3f}")
-print(f"factors themselves, with six numbers of noise: {sap_score(torch.cat([factors, torch.randn(len(mu), 6)], dim=1), factors):.3f}")
+print(f"latents {sap_score(mu, factors):.3f}; turned {scores.min():.3f} … "
+      f"{scores.median():.3f} … {scores.max():.3f}; PCA "
+      f"{sap_score(projected, factors):.3f}")
+print("factors themselves, with six numbers of noise: "
+      f"{sap_score(torch.cat([factors, torch.randn(len(mu), 6)], dim=1), factors):.3f}")
 noise = torch.randn(2000, 16, generator=generator)
-print(f"draws of N(0, I), turned: mean {(noise @ rotations[0].T).mean():.2f}, spread {(noise @ rotations[0].T).std():.2f}: nobody can tell")
+print(f"draws of N(0, I), turned: mean {(noise @ rotations[0].T).mean():.2f}, spread "
+      f"{(noise @ rotations[0].T).std():.2f}: nobody can tell")
 
 # %% [markdown]
 # The latents of this model are an arbitrary rotation among others: nothing in the pictures, and nothing in $p(x)$, asks for another one. That is not bad luck of one training. Without labels or other
@@ -454,9 +528,17 @@ print(f"draws of N(0, I), turned: mean {(noise @ rotations[0].T).mean():.2f}, sp
 # %%
 position, tilt = FACTOR_NAMES.index("position"), FACTOR_NAMES.index("tilt")
 scores = table(mu)
-print(f"R² of latent 7 alone with position {scores[7, position]:.2f}, with tilt {scores[7, tilt]:.2f}")
-print("the three best latents for position:", [(j, round(scores[j, position].item(), 2)) for j in scores[:, position].argsort(descending=True)[:3].tolist()])
-print(f"all latents together: position {probes['position']:.2f}, tilt {probes['tilt']:.2f}")
+print(f"R² of latent 7 alone with position {scores[7, position]:.2f}, with tilt "
+      f"{scores[7, tilt]:.2f}")
+print(
+    "the three best latents for position:",
+    [
+        (j, round(scores[j, position].item(), 2))
+        for j in scores[:, position].argsort(descending=True)[:3].tolist()
+    ],
+)
+print(f"all latents together: position {probes['position']:.2f}, tilt "
+      f"{probes['tilt']:.2f}")
 
 # %% [markdown] answer="what_it_means"
 # **What a traversal shows** is what the *decoder* does along one line through one code. It does not show what pictures the encoder answers with that latent, whether other latents say the same, or what happens around
@@ -479,12 +561,15 @@ print(f"all latents together: position {probes['position']:.2f}, tilt {probes['t
 # %%
 x = images[:200].float() / 255
 mu_200, logvar_200 = model.encode(x)
-each = torch.stack([kl_divergence(mu_200[:, [j]], logvar_200[:, [j]]).mean() for j in range(16)])
+each = torch.stack(
+    [kl_divergence(mu_200[:, [j]], logvar_200[:, [j]]).mean() for j in range(16)]
+)
 print("nats of each latent:", " ".join(f"{nats:.1f}" for nats in each.tolist()))
 error = (reconstruct(model, x) - x).square().mean().sqrt()
 without = mu_200.clone()
 without[:, each.argmin()] = mean[each.argmin()]
-print(f"error {error:.3f}; without the cheapest latent {(model.decode(without) - x).square().mean().sqrt():.3f}")
+print(f"error {error:.3f}; without the cheapest latent "
+      f"{(model.decode(without) - x).square().mean().sqrt():.3f}")
 
 # %% [markdown]
 # Even without the cheapest one the error grows by nearly a third: this model uses all it has. The patients of the next assignment do not. They are VAEs that run, train and look almost right, and something in each is broken. You will have to find out

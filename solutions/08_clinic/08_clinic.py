@@ -33,7 +33,12 @@ import torch
 from torch import Tensor
 
 from autograder import check
-from vae_ref.bound import elbo, kl_divergence, optimal_sigma, reconstruction_log_likelihood
+from vae_ref.bound import (
+    elbo,
+    kl_divergence,
+    optimal_sigma,
+    reconstruction_log_likelihood,
+)
 from vae_ref.clinic.broken import BEDS
 from vae_ref.clinic.finding import examined
 from vae_ref.clinic.pocket import PocketVAE
@@ -86,11 +91,16 @@ for model in ward:
     with examined(model, training=False), torch.no_grad():
         rows.append(torch.cat([reconstruct(model, x[:2]), model.decode(code)]))
 figure, panels = plt.subplots(3, 1, figsize=(9, 2.5), constrained_layout=True)
-for k, (axes, name) in enumerate(zip(panels, ("one dog", "another", "a sample"), strict=True)):
+for k, (axes, name) in enumerate(
+    zip(panels, ("one dog", "another", "a sample"), strict=True)
+):
     first = x[k : k + 1] if k < 2 else torch.ones(1, 3, 64, 64)
     axes.imshow(tile(torch.cat([first, *(row[k : k + 1] for row in rows)])))
     axes.set_ylabel(name, rotation=0, ha="right", va="center")
-    axes.set_xticks([32 + 64 * n for n in range(13)], ["image", *(f"bed {n}" for n in range(12))] if k == 2 else [""] * 13)
+    axes.set_xticks(
+        [32 + 64 * n for n in range(13)],
+        ["image", *(f"bed {n}" for n in range(12))] if k == 2 else [""] * 13,
+    )
     axes.set_yticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -123,15 +133,17 @@ plt.show()
 
 # %% solution="uses_latent"
 def uses_latent(model: torch.nn.Module, x: Tensor) -> bool:
-    """Whether pictures are those of their codes: swap the codes, and the pictures must swap.
+    """Whether pictures are those of their codes: swap the codes, and the pictures must
+    swap.
 
     Args:
         model: a VAE with encode, draw, decode and forward.
         x: images, (B, 3, H, W), in [0, 1]; at least 2, all different.
 
     Returns:
-        False if a picture depends on anything but its code (even by a little), if pictures do not depend on their codes, or if
-        ``model(x)`` does not decode the code that ``model.draw(x)`` draws with the same noise.
+        False if a picture depends on anything but its code (even by a little), if
+        pictures do not depend on their codes, or if ``model(x)`` does not decode the code
+        that ``model.draw(x)`` draws with the same noise.
     """
     ### BEGIN SOLUTION
     with examined(model, training=False), torch.no_grad():
@@ -146,7 +158,8 @@ def uses_latent(model: torch.nn.Module, x: Tensor) -> bool:
         model.encode(x.roll(1, dims=0))
         drawn = model.decode(z)
     follows = torch.allclose(swapped, own.roll(1, dims=0), atol=1e-4)
-    matters = (swapped - own).square().mean() > 1e-3 * (x - x.roll(1, dims=0)).square().mean()
+    apart = (x - x.roll(1, dims=0)).square().mean()
+    matters = (swapped - own).square().mean() > 1e-3 * apart
     return bool(follows and matters and torch.allclose(x_hat, drawn, atol=1e-4))
     ### END SOLUTION
 
@@ -175,7 +188,11 @@ for line, (bed, name) in zip(panels, ((0, "healthy"), (6, "bed 6")), strict=True
         own = model.decode(mu)
         model.encode(x[:4])
         swapped = model.decode(mu.roll(1, dims=0))
-    titles = "images", f"{name}, own codes\n{psnr(own, x[:4]):.1f} dB", f"{name}, neighbours' codes\n{psnr(swapped, x[:4]):.1f} dB"
+    titles = (
+        "images",
+        f"{name}, own codes\n{psnr(own, x[:4]):.1f} dB",
+        f"{name}, neighbours' codes\n{psnr(swapped, x[:4]):.1f} dB",
+    )
     for axes, pictures, title in zip(line, (x[:4], own, swapped), titles, strict=True):
         axes.imshow(tile(pictures))
         axes.set_title(title, fontsize=9)
@@ -206,11 +223,13 @@ def vital_signs(model: torch.nn.Module, x: Tensor) -> dict[str, float]:
 
     Returns:
         A dictionary with
-        active: how many of the L mean codes vary over the images with a variance above 0.01 (chapter 7);
+        active: how many of the L mean codes vary over the images with a variance above
+            0.01 (chapter 7);
         negative: the share of all B L numbers in the mean codes that are below 0;
         lowest, highest: of all numbers in the reconstructions (decoded means, chapter 6);
         brightness: mean of the reconstructions minus mean of the images;
-        twice: the largest absolute difference between two reconstructions of the same images.
+        twice: the largest absolute difference between two reconstructions of the same
+            images.
     """
     ### BEGIN SOLUTION
     with examined(model, training=False), torch.no_grad():
@@ -234,7 +253,8 @@ print("bed  active  negative   lowest  highest  brightness    twice")
 for bed, model in enumerate(ward):
     signs = vital_signs(model, x)
     print(
-        f"{bed:>3}  {signs['active']:>6}  {signs['negative']:>8.2f}  {signs['lowest']:>7.2f}  {signs['highest']:>7.2f}"
+        f"{bed:>3}  {signs['active']:>6}  {signs['negative']:>8.2f}  "
+        f"{signs['lowest']:>7.2f}  {signs['highest']:>7.2f}"
         f"  {signs['brightness']:>10.3f}  {signs['twice']:>7.4f}"
     )
 
@@ -253,17 +273,20 @@ def sampler_spread(model: torch.nn.Module, x: Tensor, num_draws: int = 100) -> f
     """How far drawn codes spread around mu, in units of the σ that the KL is charged for.
 
     Args:
-        model: a VAE; ``model.draw(x)`` returns z, mu and logvar, (B, L) each. It is examined in the mode in which it is.
+        model: a VAE; ``model.draw(x)`` returns z, mu and logvar, (B, L) each. It is
+            examined in the mode in which it is.
         x: images, (B, 3, H, W).
         num_draws: how many codes to draw for each image.
 
     Returns:
-        The root mean square of (z − mu) / exp(logvar / 2) over draws, images and latents; 1 for a healthy model.
+        The root mean square of (z − mu) / exp(logvar / 2) over draws, images and latents;
+        1 for a healthy model.
     """
     ### BEGIN SOLUTION
     with torch.no_grad():
         draws = [model.draw(x) for _ in range(num_draws)]
-    noise = torch.stack([(z - mu) / torch.exp(0.5 * logvar) for z, mu, logvar in draws])  # (K, B, L)
+    # (K, B, L)
+    noise = torch.stack([(z - mu) / torch.exp(0.5 * logvar) for z, mu, logvar in draws])
     return noise.square().mean().sqrt().item()
     ### END SOLUTION
 
@@ -296,15 +319,17 @@ for bed, model in enumerate(ward):
 
 # %% solution="gradient_reach"
 def gradient_reach(model: torch.nn.Module, x: Tensor) -> tuple[float, float]:
-    """How strongly the reconstruction error pulls at mu and at logvar, through the sample.
+    """How strongly the reconstruction error pulls at mu and at logvar, through the
+    sample.
 
     Args:
         model: a VAE; ``model(x)`` returns x_hat, mu and logvar.
         x: images, (B, 3, H, W).
 
     Returns:
-        The norms (root of the sum of squares) of the gradients of ½ Σ (x − x_hat)², summed over pixels and images, with
-        respect to mu and to logvar; 0.0 where no gradient arrives, for whatever reason.
+        The norms (root of the sum of squares) of the gradients of ½ Σ (x − x_hat)²,
+        summed over pixels and images, with respect to mu and to logvar; 0.0 where no
+        gradient arrives, for whatever reason.
     """
     ### BEGIN SOLUTION
     x_hat, mu, logvar = model(x)
@@ -313,7 +338,9 @@ def gradient_reach(model: torch.nn.Module, x: Tensor) -> tuple[float, float]:
     for leaf in (mu, logvar):
         gradient = None
         if error.requires_grad and leaf.requires_grad:
-            (gradient,) = torch.autograd.grad(error, leaf, retain_graph=True, allow_unused=True)
+            (gradient,) = torch.autograd.grad(
+                error, leaf, retain_graph=True, allow_unused=True
+            )
         norms.append(0.0 if gradient is None else gradient.norm().item())
     return norms[0], norms[1]
     ### END SOLUTION
@@ -345,20 +372,25 @@ for bed, model in enumerate(ward):
 
 # %% solution="price_of_a_nat"
 def price_of_a_nat(model: torch.nn.Module, x: Tensor) -> float:
-    """How many nats of reconstruction the last nat of the code buys: the weight that the KL had in training.
+    """How many nats of reconstruction the last nat of the code buys: the weight that the
+    KL had in training.
 
     Args:
-        model: a VAE at the end of its training; ``model(x)`` returns x_hat, mu and logvar.
+        model: a VAE at the end of its training; ``model(x)`` returns x_hat, mu and
+            logvar.
         x: images, (B, 3, H, W), in [0, 1].
 
     Returns:
-        Minus the slope of −log p(x|z) along logvar, with ``optimal_sigma(x, x_hat)``, divided by that of the KL; each
-        summed over images and latents. 0.0 where the error does not depend on logvar.
+        Minus the slope of −log p(x|z) along logvar, with ``optimal_sigma(x, x_hat)``,
+        divided by that of the KL; each summed over images and latents. 0.0 where the
+        error does not depend on logvar.
     """
     ### BEGIN SOLUTION
     x_hat, mu, logvar = model(x)
     error = -reconstruction_log_likelihood(x, x_hat, optimal_sigma(x, x_hat)).sum()
-    (paid,) = torch.autograd.grad(kl_divergence(mu, logvar).sum(), logvar, retain_graph=True)
+    (paid,) = torch.autograd.grad(
+        kl_divergence(mu, logvar).sum(), logvar, retain_graph=True
+    )
     (bought,) = torch.autograd.grad(error, logvar, allow_unused=True)
     if bought is None:
         return 0.0
@@ -388,7 +420,8 @@ def surviving_units(variances: Tensor, sigma: float, beta: float = 1.0) -> int:
     """How many latents of a linear VAE say anything at the minimum of its loss.
 
     Args:
-        variances: of the images along their principal directions, one for each latent, (L,).
+        variances: of the images along their principal directions, one for each latent,
+            (L,).
         sigma: standard deviation of a pixel.
         beta: weight of the KL term.
 
@@ -422,7 +455,9 @@ for sigma in sigmas[::2]:
 figure, axes = plt.subplots(figsize=(6, 2.8))
 axes.step(sigmas, predicted, where="mid", label="predicted")
 axes.plot(sigmas[::2], measured, "o", label="active in the model")
-axes.axvline(math.sqrt(x[0].numel() / 2), color="black", linestyle=":", label="mean over pixels")
+axes.axvline(
+    math.sqrt(x[0].numel() / 2), color="black", linestyle=":", label="mean over pixels"
+)
 axes.set(xscale="log", xlabel="σ that the loss claims", ylabel="latents that speak")
 axes.legend()
 plt.show()
@@ -455,7 +490,9 @@ def take_chart(model: PocketVAE, x: Tensor) -> dict[str, float]:
         chart["price"] = price_of_a_nat(model, x)
     with examined(model, training=True), torch.no_grad():
         x_hat, mu, logvar = model(x)
-        chart["bound"] = -elbo(x, x_hat, mu, logvar, optimal_sigma(x, x_hat)).mean().item()
+        chart["bound"] = (
+            -elbo(x, x_hat, mu, logvar, optimal_sigma(x, x_hat)).mean().item()
+        )
     with examined(model, training=True), torch.no_grad():  # the same noise once more
         chart["loss"] = model.loss(x).item()
     return chart
@@ -466,7 +503,9 @@ def show_charts(charts: list[dict[str, float]]) -> None:
     def text(value: float) -> str:
         if isinstance(value, bool):
             return "yes" if value else "NO"
-        return f"{value:.0f}" if abs(value) >= 1000 else "0" if abs(value) < 1e-4 else f"{value:.3g}"
+        if abs(value) >= 1000:
+            return f"{value:.0f}"
+        return "0" if abs(value) < 1e-4 else f"{value:.3g}"
 
     print(" " * 18 + "".join(f"{bed:>8}" for bed in range(len(charts))))
     for sign in charts[0]:
@@ -505,22 +544,29 @@ def diagnose(chart: dict[str, float]) -> str:
     """The one defect that explains a chart.
 
     Args:
-        chart: uses_latent (True or False), active, negative, lowest, highest, brightness, twice, spread_training,
-            spread_evaluation, gradient_mu, gradient_logvar, price (may be nan), bound and loss (nats per image), as
-            ``take_chart`` gives them.
+        chart: uses_latent (True or False), active, negative, lowest, highest, brightness,
+            twice, spread_training, spread_evaluation, gradient_mu, gradient_logvar, price
+            (may be nan), bound and loss (nats per image), as ``take_chart`` gives them.
 
     Returns:
         One of the twelve names in the table above.
     """
     ### BEGIN SOLUTION
     if chart["active"] == 0:
-        # pictures of a silent code deserve the bound; a loss far below knows more than they show
-        return "over-strong decoder" if chart["loss"] < chart["bound"] - 1 else "starved code"
+        # pictures of a silent code deserve the bound; a loss far below knows more than
+        # they show
+        return (
+            "over-strong decoder"
+            if chart["loss"] < chart["bound"] - 1
+            else "starved code"
+        )
     if not chart["uses_latent"]:
         return "bypass"
     if chart["spread_training"] < 0.1 and chart["spread_evaluation"] > 0.8:
         return "no noise in training"
-    if not (0.8 < chart["spread_training"] < 1.25 and 0.8 < chart["spread_evaluation"] < 1.25):
+    if not (
+        0.8 < chart["spread_training"] < 1.25 and 0.8 < chart["spread_evaluation"] < 1.25
+    ):
         return "wrong spread"
     if chart["gradient_mu"] == 0:
         return "cut gradient"
@@ -561,16 +607,21 @@ print(inspect.getsource(BEDS[5]))
 
 # %% solution="Donor"
 class Donor:
-    """Healthy methods for a patient that has the networks ``self.encoder`` and ``self.decoder``."""
+    """Healthy methods for a patient that has the networks ``self.encoder`` and
+    ``self.decoder``."""
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images (B, 3, H, W) to mu and logvar, (B, L) each: any numbers, the same in training and evaluation."""
+        """Map images (B, 3, H, W) to mu and logvar, (B, L) each: any numbers, the same in
+        training and evaluation."""
         ### BEGIN SOLUTION
         return self.encoder(x)
         ### END SOLUTION
 
-    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw z ~ N(mu, exp(logvar)) with noise from the generator, so that gradients pass; mu, logvar from self.encode.
+    def draw(
+        self, x: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw z ~ N(mu, exp(logvar)) with noise from the generator, so that gradients
+        pass; mu, logvar from self.encode.
 
         Returns:
             z, mu and logvar, (B, L) each.
@@ -587,7 +638,8 @@ class Donor:
         ### END SOLUTION
 
     def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The negative bound (β = 1) of self(x, generator) with the batch's best σ, averaged over the images, ()."""
+        """The negative bound (β = 1) of self(x, generator) with the batch's best σ,
+        averaged over the images, ()."""
         ### BEGIN SOLUTION
         x_hat, mu, logvar = self(x, generator)
         return -elbo(x, x_hat, mu, logvar, optimal_sigma(x, x_hat)).mean()
@@ -605,25 +657,43 @@ check(Donor)
 
 # %% long=true
 ORGAN = {
-    "bypass": "decode", "wrong range": "decode", "one-sided mean": "encode", "noisy evaluation": "encode",
-    "wrong spread": "draw", "no noise in training": "draw", "cut gradient": "draw",
-    "cheap code": "loss", "starved code": "loss", "over-strong decoder": "loss", "wrong target": "loss",
+    "bypass": "decode",
+    "wrong range": "decode",
+    "one-sided mean": "encode",
+    "noisy evaluation": "encode",
+    "wrong spread": "draw",
+    "no noise in training": "draw",
+    "cut gradient": "draw",
+    "cheap code": "loss",
+    "starved code": "loss",
+    "over-strong decoder": "loss",
+    "wrong target": "loss",
 }
 HAS_TO_MOVE = {
-    "bypass": "uses_latent", "wrong range": "lowest", "one-sided mean": "negative", "noisy evaluation": "twice",
-    "wrong spread": "spread_training", "no noise in training": "spread_training", "cut gradient": "gradient_mu",
-    "cheap code": "price", "starved code": "active", "over-strong decoder": "active", "wrong target": "brightness",
+    "bypass": "uses_latent",
+    "wrong range": "lowest",
+    "one-sided mean": "negative",
+    "noisy evaluation": "twice",
+    "wrong spread": "spread_training",
+    "no noise in training": "spread_training",
+    "cut gradient": "gradient_mu",
+    "cheap code": "price",
+    "starved code": "active",
+    "over-strong decoder": "active",
+    "wrong target": "brightness",
 }
 
 
 def operate(model: PocketVAE, organ: str) -> PocketVAE:
-    """Replace one method of a patient by the donor's; after a new loss comes a new training."""
+    """Replace one method of a patient by the donor's; after a new loss comes a new
+    training."""
     setattr(model, organ, MethodType(getattr(Donor, organ), model))
     return PocketVAE.settle(model, x) if organ == "loss" else model
 
 
 cured = []
-print("bed  diagnosis               organ    has to move         before    after  afterwards")
+print("bed  diagnosis               organ    "
+      "has to move         before    after  afterwards")
 for bed, (model, before, verdict) in enumerate(zip(ward, charts, verdicts, strict=True)):
     if verdict == "healthy":
         continue
@@ -632,7 +702,8 @@ for bed, (model, before, verdict) in enumerate(zip(ward, charts, verdicts, stric
     cured.append(diagnose(after) == "healthy")
     sign = HAS_TO_MOVE[verdict]
     print(
-        f"{bed:>3}  {verdict:<22}  {ORGAN[verdict]:<7}  {sign:<15}  {float(before[sign]):>9.4g}  {float(after[sign]):>7.4g}"
+        f"{bed:>3}  {verdict:<22}  {ORGAN[verdict]:<7}  {sign:<15}  "
+        f"{float(before[sign]):>9.4g}  {float(after[sign]):>7.4g}"
         f"  {diagnose(after)}"
     )
 print(f"{sum(cured)} of {len(BEDS)} cured")
@@ -654,7 +725,8 @@ for _ in range(150 * SCALE):
     optimizer.step()
     with torch.no_grad():
         rates.append(kl_divergence(*patient.encode(x)).mean().item())
-print(f"KL before {0.0:.1f}, after {len(rates)} steps {rates[-1]:.1f} nats; loss {loss.item():,.0f} nats")
+print(f"KL before {0.0:.1f}, after {len(rates)} steps {rates[-1]:.1f} nats; loss "
+      f"{loss.item():,.0f} nats")
 
 # %% [markdown]
 # It overshoots at first (a fresh code is clumsy and costs more nats than the 24 of the healthy bed), but it speaks.
@@ -676,7 +748,8 @@ def free_bits_kl(mu: Tensor, logvar: Tensor, floor: float) -> Tensor:
         floor: λ in nats, for each latent.
 
     Returns:
-        The sum over latents of max(λ, mean over images of the latent's KL), in nats per image, ().
+        The sum over latents of max(λ, mean over images of the latent's KL), in nats per
+        image, ().
     """
     ### BEGIN SOLUTION
     each = 0.5 * (mu**2 + torch.exp(logvar) - logvar - 1)  # (B, L)
@@ -692,20 +765,27 @@ check(free_bits_kl)
 
 # %% long=true picture="free-bits"
 def train_with_floor(floor: float, num_steps: int) -> Tensor:
-    """Go on training a model that speaks, with σ = 8 and a floor; the KL of each latent, sorted, (L,)."""
+    """Go on training a model that speaks, with σ = 8 and a floor; the KL of each latent,
+    sorted, (L,)."""
     torch.manual_seed(0)
     model = PocketVAE(LATENT_DIM).settle_for(x, sigma=1.0)
-    slow = [weights for name, weights in model.named_parameters() if name != "encoder.logvar"]
-    optimizer = torch.optim.Adam([{"params": slow, "lr": 1e-4}, {"params": [model.encoder.logvar], "lr": 0.03}])
+    slow = [
+        weights for name, weights in model.named_parameters() if name != "encoder.logvar"
+    ]
+    optimizer = torch.optim.Adam(
+        [{"params": slow, "lr": 1e-4}, {"params": [model.encoder.logvar], "lr": 0.03}]
+    )
     for _ in range(num_steps):
         x_hat, mu, logvar = model(x)
-        loss = -reconstruction_log_likelihood(x, x_hat, 8.0).mean() + free_bits_kl(mu, logvar, floor)
+        price = free_bits_kl(mu, logvar, floor)
+        loss = -reconstruction_log_likelihood(x, x_hat, 8.0).mean() + price
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     with torch.no_grad():
         mu, logvar = model.encode(x)
-        return kl_divergence(mu[..., None], logvar[..., None]).mean(dim=0).sort(descending=True).values
+        each = kl_divergence(mu[..., None], logvar[..., None]).mean(dim=0)
+        return each.sort(descending=True).values
 
 
 plain, floored = (train_with_floor(floor, 150 * SCALE) for floor in (0.0, 1.0))

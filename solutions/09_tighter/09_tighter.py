@@ -59,17 +59,21 @@ NUM_DIMS = 3 * 64 * 64  # numbers in a picture
 # `model.draw(x, generator)` gives `z, mu, logvar`; call it once for each sample.
 
 # %% solution="log_weights"
-def log_weights(model, x: Tensor, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+def log_weights(
+    model, x: Tensor, num_samples: int, generator: torch.Generator | None = None
+) -> Tensor:
     """Log importance weights of codes drawn from the encoder.
 
     Args:
-        model: a VAE with draw(x, generator) -> z, mu, logvar; decode(z); and sigma, the spread of a pixel.
+        model: a VAE with draw(x, generator) -> z, mu, logvar; decode(z); and sigma, the
+            spread of a pixel.
         x: images, (B, 3, H, W).
         num_samples: codes for each image, K.
         generator: source of the noise; None means torch's own.
 
     Returns:
-        log p(x|z_k) + log p(z_k) - log q(z_k|x) in nats, (K, B), a row for each sample. Gradients flow through all of it.
+        log p(x|z_k) + log p(z_k) - log q(z_k|x) in nats, (K, B), a row for each sample.
+        Gradients flow through all of it.
     """
     ### BEGIN SOLUTION
     rows = []
@@ -90,22 +94,31 @@ check(log_weights)
 
 # %%
 class LinearModel:
-    """x = W z + ½ + σ ε on pictures of 2×2 pixels; its encoder is the posterior, moved and stretched."""
+    """x = W z + ½ + σ ε on pictures of 2×2 pixels; its encoder is the posterior, moved
+    and stretched."""
 
     sigma = 0.5
 
     def __init__(self, shift: float, stretch: float) -> None:
-        directions, _ = torch.linalg.qr(torch.randn(12, 2, generator=torch.Generator().manual_seed(1)))
+        directions, _ = torch.linalg.qr(
+            torch.randn(12, 2, generator=torch.Generator().manual_seed(1))
+        )
         self.weight = directions * torch.tensor([0.8, 1.5])  # (12, 2), orthogonal columns
         self.shift, self.stretch = shift, stretch
-        self.encoder_offset, self.decoder_offset = torch.zeros(2), torch.zeros(12)  # for part 3
+        # for part 3
+        self.encoder_offset, self.decoder_offset = torch.zeros(2), torch.zeros(12)
 
     def draw(self, x, generator=None):
-        variance = 1 / (1 + self.weight.square().sum(0) / self.sigma**2)  # of the posterior, (2,)
+        # of the posterior, (2,)
+        variance = 1 / (1 + self.weight.square().sum(0) / self.sigma**2)
         mu = variance * ((x.flatten(1) - 0.5) @ self.weight) / self.sigma**2
         mu = mu + self.shift * variance.sqrt() + self.encoder_offset
         logvar = (variance.log() + 2 * math.log(self.stretch)).expand(len(x), -1)
-        return mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=generator), mu, logvar
+        return (
+            mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=generator),
+            mu,
+            logvar,
+        )
 
     def decode(self, z):
         return (z @ self.weight.T + 0.5 + self.decoder_offset).unflatten(1, (3, 2, 2))
@@ -113,7 +126,8 @@ class LinearModel:
     def log_p(self, x):
         """The exact log p(x)."""
         covariance = self.weight @ self.weight.T + self.sigma**2 * torch.eye(12)
-        return MultivariateNormal(torch.full((12,), 0.5), covariance).log_prob(x.flatten(1))
+        evidence = MultivariateNormal(torch.full((12,), 0.5), covariance)
+        return evidence.log_prob(x.flatten(1))
 
 
 generator = torch.Generator().manual_seed(0)
@@ -122,7 +136,8 @@ for shift, stretch in ((0.0, 1.0), (0.3, 0.9), (1.0, 0.7)):
     model = LinearModel(shift, stretch)
     weights = log_weights(model, tiny, 1000, generator)
     print(
-        f"encoder off by {shift} and ×{stretch}: log weights {weights.mean():7.3f} ± {weights.std():.3f}, "
+        f"encoder off by {shift} and ×{stretch}: "
+        f"log weights {weights.mean():7.3f} ± {weights.std():.3f}, "
         f"exact log p(x) {model.log_p(tiny).item():.3f}"
     )
 
@@ -166,12 +181,17 @@ samples = [1, 2, 4, 8, 16, 32, 64]
 figure, axes = plt.subplots(figsize=(6, 3))
 for shift, stretch, colour in ((0.4, 0.9, "tab:blue"), (1.0, 0.7, "tab:orange")):
     model = LinearModel(shift, stretch)
-    weights = log_weights(model, tiny.expand(4000, -1, -1, -1), samples[-1], generator)  # (64, 4000)
+    # (64, 4000)
+    weights = log_weights(model, tiny.expand(4000, -1, -1, -1), samples[-1], generator)
     bounds = torch.stack([iwae_bound(weights[:k]) for k in samples])  # (7, 4000)
-    axes.plot(samples, bounds.mean(1), "o-", color=colour, label=f"encoder off by {shift} σ")
+    axes.plot(
+        samples, bounds.mean(1), "o-", color=colour, label=f"encoder off by {shift} σ"
+    )
     low, high = torch.quantile(bounds, torch.tensor([0.1, 0.9]), dim=1)
     axes.fill_between(samples, low, high, color=colour, alpha=0.15)
-axes.axhline(model.log_p(tiny).item(), color="black", linestyle=":", label="exact log p(x)")
+axes.axhline(
+    model.log_p(tiny).item(), color="black", linestyle=":", label="exact log p(x)"
+)
 axes.set(xscale="log", xlabel="codes K", ylabel="bound (nats)")
 axes.set_xticks(samples, samples)
 axes.minorticks_off()
@@ -196,7 +216,8 @@ plt.show()
 
 # %% solution="encoder_signal"
 def encoder_signal() -> str:
-    """What the signal-to-noise ratio of the encoder's gradient does as K grows: "rises", "stays" or "falls"."""
+    """What the signal-to-noise ratio of the encoder's gradient does as K grows: "rises",
+    "stays" or "falls"."""
     ### BEGIN SOLUTION
     return "falls"
     ### END SOLUTION
@@ -206,13 +227,19 @@ check(encoder_signal)
 
 # %% picture="signal"
 def signal_to_noise(num_samples: int, copies: int = 10_000) -> tuple[float, float]:
-    """Of the gradients of the bound for the offsets of encoder and decoder: |mean| / standard deviation."""
+    """Of the gradients of the bound for the offsets of encoder and decoder: |mean| /
+    standard deviation."""
     model = LinearModel(0.5, 1.2)
-    # every copy of the picture has offsets of its own, so one backward pass gives as many gradients
+    # every copy of the picture has offsets of its own, so one backward pass gives as many
+    # gradients
     model.encoder_offset = torch.zeros(copies, 2, requires_grad=True)
     model.decoder_offset = torch.zeros(copies, 12, requires_grad=True)
-    bound = iwae_bound(log_weights(model, tiny.expand(copies, -1, -1, -1), num_samples, generator))
-    gradients = torch.autograd.grad(bound.sum(), (model.encoder_offset, model.decoder_offset))
+    bound = iwae_bound(
+        log_weights(model, tiny.expand(copies, -1, -1, -1), num_samples, generator)
+    )
+    gradients = torch.autograd.grad(
+        bound.sum(), (model.encoder_offset, model.decoder_offset)
+    )
     encoder, decoder = ((g.mean(0).abs() / g.std(0)).mean().item() for g in gradients)
     return encoder, decoder
 
@@ -222,7 +249,9 @@ figure, axes = plt.subplots(figsize=(6, 3))
 for column, name in enumerate(("encoder", "decoder")):
     axes.loglog(samples, ratios[:, column], "o-", label=f"gradient of the {name}")
     slope = (-0.5, 0.5)[column]
-    axes.loglog(samples, ratios[0, column] * torch.tensor(samples) ** slope, "k:", linewidth=0.8)
+    axes.loglog(
+        samples, ratios[0, column] * torch.tensor(samples) ** slope, "k:", linewidth=0.8
+    )
 axes.set(xlabel="codes K", ylabel="signal / noise")
 axes.set_xticks(samples, samples)
 axes.minorticks_off()
@@ -256,7 +285,8 @@ def dequantise(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         generator: source of the noise; None means torch's own.
 
     Returns:
-        (255 x + u) / 256, the shape and dtype of x; every number has its own u, uniform in [0, 1).
+        (255 x + u) / 256, the shape and dtype of x; every number has its own u, uniform
+        in [0, 1).
     """
     ### BEGIN SOLUTION
     u = torch.rand(x.shape, generator=generator, dtype=x.dtype)
@@ -272,7 +302,8 @@ check(dequantise)
 
 # %% solution="bits_per_dim"
 def bits_per_dim(log_likelihood: Tensor, num_dims: int) -> Tensor:
-    """Bits that a number of an 8-bit picture costs under a density of dequantised pictures.
+    """Bits that a number of an 8-bit picture costs under a density of dequantised
+    pictures.
 
     Args:
         log_likelihood: log p of dequantised pictures or a bound on it, nats, (B,).
@@ -316,7 +347,9 @@ def in_files(pictures: Tensor, **options) -> float:
     sizes = []
     for picture in pictures:
         file = io.BytesIO()
-        Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(file, **options)
+        Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(
+            file, **options
+        )
         sizes.append(file.tell())
     return file_bits_per_dim(sum(sizes) / len(sizes), *pictures.shape[2:])
 
@@ -326,7 +359,11 @@ paper_yardsticks = {
     "lossless WebP": in_files(test, format="WEBP", lossless=True, quality=100, method=4),
 }
 print("bits per dim of Paper Dogs")
-for name, value in {"no model: all levels alike": 8.0, **paper_yardsticks, "the noise alone": entropy_floor()}.items():
+for name, value in {
+    "no model: all levels alike": 8.0,
+    **paper_yardsticks,
+    "the noise alone": entropy_floor(),
+}.items():
     print(f"  {name:28} {value:.2f}")
 
 # %% [markdown]
@@ -340,8 +377,10 @@ pixels = dequantise(test.float() / 255, generator)
 with torch.no_grad():
     weights = log_weights(shipped, pixels[:32], 64, generator)  # (64, 32)
 for k in (1, 8, 64):
-    bound = torch.cat([iwae_bound(part) for part in weights.split(k)])  # all 64 draws, in groups of k
-    print(f"K = {k:2}: {bound.mean():9.1f} nats, {bits_per_dim(bound, NUM_DIMS).mean():.3f} bits per dim")
+    # all 64 draws, in groups of k
+    bound = torch.cat([iwae_bound(part) for part in weights.split(k)])
+    print(f"K = {k:2}: {bound.mean():9.1f} nats, "
+          f"{bits_per_dim(bound, NUM_DIMS).mean():.3f} bits per dim")
 
 # %% [markdown]
 # Some seventy nats are a factor of $10^{30}$ in probability, and still less than one hundredth of a bit per dim: the ELBO was never the
@@ -355,7 +394,8 @@ for k in (1, 8, 64):
 
 # %% solution="beta_from_sigma"
 def beta_from_sigma(sigma: float) -> float:
-    """The weight of the KL that says the same as sigma, beside half the squared error summed over pixels.
+    """The weight of the KL that says the same as sigma, beside half the squared error
+    summed over pixels.
 
     Args:
         sigma: standard deviation of a pixel, positive.
@@ -374,7 +414,8 @@ check(beta_from_sigma)
 # %%
 for sigma in (0.03, 0.07, 1.0):
     beta = beta_from_sigma(sigma)
-    print(f"σ = {sigma:<4}: ½ Σ error² + {beta:.4g} KL  =  Σ error² + {2 * beta:.4g} KL  =  mean error² + {2 * beta / NUM_DIMS:.2g} KL")
+    print(f"σ = {sigma:<4}: ½ Σ error² + {beta:.4g} KL  =  Σ error² + {2 * beta:.4g} KL  "
+          f"=  mean error² + {2 * beta / NUM_DIMS:.2g} KL")
 print(f"mean error² + 1 · KL claims σ = {math.sqrt(NUM_DIMS / 2):.0f}")
 
 # %% [markdown]
@@ -400,7 +441,9 @@ def colour_log_likelihood(x: Tensor, x_hat: Tensor, covariance: Tensor) -> Tenso
     """
     ### BEGIN SOLUTION
     residual = (x - x_hat).flatten(2)  # (B, 3, P)
-    squares = torch.einsum("bip,ij,bjp->bp", residual, torch.linalg.inv(covariance), residual)
+    squares = torch.einsum(
+        "bip,ij,bjp->bp", residual, torch.linalg.inv(covariance), residual
+    )
     return -0.5 * (squares + torch.logdet(covariance) + 3 * math.log(2 * math.pi)).sum(1)
     ### END SOLUTION
 
@@ -415,15 +458,21 @@ check(colour_log_likelihood)
 # in its last digit. Predict the order of magnitude: what does each step gain?
 
 # %% long=true
-from vae_ref.tighter.spectrum import SpectrumLikelihood  # of this chapter, and nothing you are asked for
+# of this chapter, and nothing you are asked for
+from vae_ref.tighter.spectrum import SpectrumLikelihood
 
 
 @torch.no_grad()
 def shipped_pairs(pictures: Tensor):
-    """Dequantised pictures, decoded ones on the same scale, and the cost of their codes in nats."""
+    """Dequantised pictures, decoded ones on the same scale, and the cost of their codes
+    in nats."""
     z, mu, logvar = shipped.draw(pictures.float() / 255, generator)
     cost = log_normal(z, mu, logvar) - log_prior(shipped, z)
-    return dequantise(pictures.float() / 255, generator), (255 * shipped.decode(z) + 0.5) / 256, cost
+    return (
+        dequantise(pictures.float() / 255, generator),
+        (255 * shipped.decode(z) + 0.5) / 256,
+        cost,
+    )
 
 
 unseen, _ = paper_dogs(384, seed=1)  # another series, to fit the likelihoods to
@@ -435,12 +484,18 @@ spectrum = SpectrumLikelihood().fit([residuals])
 
 x, x_hat, cost = shipped_pairs(test)
 paper_ladder = {
-    "one σ": bits_per_dim(reconstruction_log_likelihood(x, x_hat, residuals.square().mean().sqrt()) - cost, NUM_DIMS),
+    "one σ": bits_per_dim(
+        reconstruction_log_likelihood(x, x_hat, residuals.square().mean().sqrt()) - cost,
+        NUM_DIMS,
+    ),
     "colour": bits_per_dim(colour_log_likelihood(x, x_hat, covariance) - cost, NUM_DIMS),
     "colour × spectrum": bits_per_dim(spectrum.log_prob(x, x_hat) - cost, NUM_DIMS),
 }
 paper_ladder = {name: bits.mean().item() for name, bits in paper_ladder.items()}
-print("the same net:", ", ".join(f"{name} {bits:.2f}" for name, bits in paper_ladder.items()))
+print(
+    "the same net:",
+    ", ".join(f"{name} {bits:.2f}" for name, bits in paper_ladder.items()),
+)
 
 # %% [markdown]
 # The same was done for a VAE of real photos, Stanford Dogs. Its numbers are read here from the card that comes with the shipped model:
@@ -452,7 +507,8 @@ photo_ladder = {
     "colour": card["bits_per_dim_calibrated"]["colour"],
     "colour × spectrum": card["bits_per_dim_calibrated"]["spectrum"],
 }
-photo_yardsticks = {"PNG": 5.72, "lossless WebP": 3.96}  # of the same test photos, cut to their boxes
+# of the same test photos, cut to their boxes
+photo_yardsticks = {"PNG": 5.72, "lossless WebP": 3.96}
 print(f"photos, rate {card['kl']:.0f} nats, {card['psnr']:.1f} dB, the same for all rows")
 for name, bits in {**photo_ladder, **photo_yardsticks}.items():
     print(f"  {name:18} {bits:.2f}")
@@ -516,9 +572,12 @@ class OneSigma:
 
 
 class DogSpectrum:
-    """N(x; x_hat, Σ): a variance for each of 128 directions in which dogs vary, and one for all others."""
+    """N(x; x_hat, Σ): a variance for each of 128 directions in which dogs vary, and one
+    for all others."""
 
-    directions = torch.svd_lowrank((train_pictures - mean_dog).flatten(1), q=128, niter=3)[2]  # (D, 128)
+    directions = torch.svd_lowrank(
+        (train_pictures - mean_dog).flatten(1), q=128, niter=3
+    )[2]  # (D, 128)
 
     def _split(self, residual: Tensor) -> tuple[Tensor, Tensor]:
         inside = (residual.flatten(1) @ self.directions).square()  # (B, 128)
@@ -526,14 +585,23 @@ class DogSpectrum:
 
     def fit(self, residual: Tensor, weight: float = 1.0) -> None:
         inside, rest = self._split(residual)
-        variances = torch.cat([inside.mean(0), rest.mean()[None] / (NUM_DIMS - inside.shape[1])])
-        self.variances = variances if weight == 1 else self.variances.lerp(variances, weight)
+        variances = torch.cat(
+            [inside.mean(0), rest.mean()[None] / (NUM_DIMS - inside.shape[1])]
+        )
+        self.variances = (
+            variances if weight == 1 else self.variances.lerp(variances, weight)
+        )
 
     def log_prob(self, x: Tensor, x_hat: Tensor) -> Tensor:
         inside, rest = self._split(x - x_hat)
         known, other = self.variances[:-1], self.variances[-1]
         log_det = known.log().sum() + (NUM_DIMS - len(known)) * other.log()
-        return -0.5 * ((inside / known).sum(1) + rest / other + log_det + NUM_DIMS * math.log(2 * math.pi))
+        return -0.5 * (
+            (inside / known).sum(1)
+            + rest / other
+            + log_det
+            + NUM_DIMS * math.log(2 * math.pi)
+        )
 
 
 def newborn() -> PocketVAE:
@@ -550,18 +618,23 @@ def newborn() -> PocketVAE:
 def train(model, likelihood, num_steps, learning_rate=1e-3, rate=None, floor=None):
     """Train under a likelihood that follows the model; returns the KL of each step.
 
-    rate: the KL to commit to, by part 8's adapt_log_beta; floor: free bits for each latent.
+    rate: the KL to commit to, by part 8's adapt_log_beta; floor: free bits for each
+        latent.
     """
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    likelihood.fit(train_pictures - model.decode(model.encode(train_pictures)[0]).detach())
+    likelihood.fit(
+        train_pictures - model.decode(model.encode(train_pictures)[0]).detach()
+    )
     log_beta, history = 0.0, []
     for _ in range(num_steps):
         x = train_pictures[torch.randint(len(train_pictures), (32,))]
         x_hat, mu, logvar = model(x)
         likelihood.fit((x - x_hat).detach(), weight=0.1)
         kl = kl_divergence(mu, logvar).mean()
-        price = math.exp(log_beta) * kl if floor is None else free_bits_kl(mu, logvar, floor)
+        price = (
+            math.exp(log_beta) * kl if floor is None else free_bits_kl(mu, logvar, floor)
+        )
         loss = -likelihood.log_prob(x, x_hat).mean() + price
         optimizer.zero_grad()
         loss.backward()
@@ -574,14 +647,16 @@ def train(model, likelihood, num_steps, learning_rate=1e-3, rate=None, floor=Non
 
 @torch.no_grad()
 def measure(model, likelihood) -> dict[str, float]:
-    """Bits per dim of test pictures under a likelihood fitted to training pictures, KL in nats, and PSNR in dB."""
+    """Bits per dim of test pictures under a likelihood fitted to training pictures, KL in
+    nats, and PSNR in dB."""
     noise = torch.Generator().manual_seed(0)
     likelihood.fit(train_pictures - model(train_pictures, noise)[0])
     x_hat, mu, logvar = model(test_pictures, noise)
     kl = kl_divergence(mu, logvar)
     error = (test_pictures - model.decode(mu)).square().mean().item()
+    bound = likelihood.log_prob(test_pictures, x_hat) - kl
     return {
-        "bits per dim": bits_per_dim(likelihood.log_prob(test_pictures, x_hat) - kl, NUM_DIMS).mean().item(),
+        "bits per dim": bits_per_dim(bound, NUM_DIMS).mean().item(),
         "KL": kl.mean().item(),
         "PSNR": -10 * math.log10(error),
     }
@@ -602,7 +677,8 @@ results = {
 def show(results: dict[str, dict[str, float]]) -> None:
     print(f"{'':40}bits per dim      KL    PSNR")
     for name, found in results.items():
-        print(f"{name:40}{found['bits per dim']:12.3f}{found['KL']:8.1f}{found['PSNR']:8.1f}")
+        print(f"{name:40}{found['bits per dim']:12.3f}"
+              f"{found['KL']:8.1f}{found['PSNR']:8.1f}")
 
 
 show(results)
@@ -614,8 +690,18 @@ for name, history in histories.items():
 panels[0].set(xlabel="step", ylabel="KL (nats)", ylim=(0.1, 1000))
 panels[0].legend()
 with torch.no_grad():
-    rows = [test_pictures[:6], *(model.decode(model.encode(test_pictures[:6])[0]) for model in (plain, structured))]
-panels[1].imshow(torch.cat([torch.cat([*row], dim=2) for row in rows], dim=1).permute(1, 2, 0).clamp(0, 1))
+    rows = [
+        test_pictures[:6],
+        *(
+            model.decode(model.encode(test_pictures[:6])[0])
+            for model in (plain, structured)
+        ),
+    ]
+panels[1].imshow(
+    torch.cat([torch.cat([*row], dim=2) for row in rows], dim=1)
+    .permute(1, 2, 0)
+    .clamp(0, 1)
+)
 panels[1].set_yticks([32, 96, 160], ["pictures", "one σ", "structured"])
 panels[1].set_xticks([])
 figure.tight_layout()
