@@ -1,7 +1,8 @@
 """Where a line may break.
 
-* Not between a formula and a sign that belongs to it: a comma does not begin a line.
-* In a table also at the joints of a long name, so that no column needs the whole width for `sampler_spread`.
+* Not between a formula or a number and a sign that belongs to it: neither a comma nor % begins a line.
+* In a table also at the joints of a long name, so that no column needs the whole width for `sampler_spread`, and
+  with a hyphen in the longest word of the course; not within the shape of a tensor.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ FORMULA = re.compile(
 TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 NAME = re.compile(r'(?<=<span class="pre">)[^<]+')
 JOINT = re.compile(r"(?<=\w)[_/.](?=\w)|(?<=[a-z])(?=[A-Z])")
+LONGEST = re.compile(r"(?<=reparameter)(?=ization[^<>]*<)")  # in the text, not in an address
+PERCENT = re.compile(r"(?<=\d) (?=%)")
+SHAPE = re.compile(r'(<code class="[^"]*)(">(?:<span class="pre">[\w(),]{1,4}</span> ?){2,4}</code>)')
 
 
 def with_breaks(body: str) -> str:
@@ -27,9 +31,10 @@ def with_breaks(body: str) -> str:
         return f'<span class="together">{match[0]}</span>' if match[1] or match[3] else match[0]
 
     def jointed(table: re.Match[str]) -> str:
-        return NAME.sub(lambda name: JOINT.sub(r"\g<0><wbr>", name[0]), table[0])
+        text = SHAPE.sub(r"\1 together\2", LONGEST.sub("&shy;", table[0]))
+        return NAME.sub(lambda name: JOINT.sub(r"\g<0><wbr>", name[0]), text)
 
-    return TABLE.sub(jointed, FORMULA.sub(together, body))
+    return TABLE.sub(jointed, FORMULA.sub(together, PERCENT.sub("\N{NO-BREAK SPACE}", body)))
 
 
 def set_breaks(

@@ -84,6 +84,19 @@ def test_commas_stay_with_their_formulas_and_names_in_tables_break_at_joints(loa
     assert breaks.with_breaks(f"<table><td>{code}</td></table>") == (
         '<table><td><span class="pre">Some/<wbr>Vae<wbr>Of_<wbr>dogs.<wbr>npy</span></td></table>'
     )
+    words = '<a href="03.html#the-reparameterization-trick">The reparameterization trick</a>'
+    assert breaks.with_breaks(words) == words
+    assert breaks.with_breaks(f"<table>{words}</table>") == (
+        f"<table>{words.replace('The reparameter', 'The reparameter&shy;')}</table>"
+    )
+    shape = '<code class="a b"><span class="pre">(B,</span> <span class="pre">L)</span></code>'
+    assert (
+        breaks.with_breaks(f"<table>{shape}</table>")
+        == f"<table>{shape.replace('a b', 'a b together')}</table>"
+    )
+    call = '<code class="a b"><span class="pre">kl_weight(step,</span> <span class="pre">warm)</span></code>'
+    assert "together" not in breaks.with_breaks(f"<table>{call}</table>")
+    assert breaks.with_breaks("by 20 % more") == "by 20\N{NO-BREAK SPACE}% more"
 
 
 def test_the_size_of_a_drawing_is_in_pixels(load: object, tmp_path: Path) -> None:
