@@ -49,7 +49,7 @@ SHARE = {"late by days": 0.2, "wrong late": 0.3}  # of the points, at a tenth fo
 CONFIG = """
 from autograder.wall import Limits
 
-configure(c, Limits(cell_seconds=30))  # what runs for ever is waited for less long; a busy machine is slow
+configure(c, Limits(cell_seconds={cell_seconds}))  # what runs for ever is waited for less long
 c.Exchange.root = {exchange!r}
 c.LatePolicy.penalty_method = "per-day"
 c.LatePolicy.grace_minutes = 30
@@ -85,12 +85,14 @@ class Term:
         folder: everything lies here.
         slugs: its assignments; the first is the one whose check is corrected.
         learners: how many.
+        cell_seconds: after which a cell is stopped; a busy machine is slow.
         seconds: of each step, by its name.
     """
 
     folder: Path
     slugs: tuple[str, ...]
     learners: int
+    cell_seconds: int = 30
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -121,14 +123,16 @@ class Term:
         return done.stdout
 
 
-def measure(learners: int = 200, slugs: tuple[str, ...] = SLUGS, workers: int = 2) -> dict[str, object]:
+def measure(
+    learners: int = 200, slugs: tuple[str, ...] = SLUGS, workers: int = 2, cell_seconds: int = 30
+) -> dict[str, object]:
     """Live through the term; returns what came of it and the seconds of each step.
 
     Raises:
         CourseError: somebody is lost, has a wrong score, or has another one without a reason, or a command failed.
     """
     with tempfile.TemporaryDirectory(prefix="class-") as name:
-        term = Term(Path(name), slugs, learners)
+        term = Term(Path(name), slugs, learners, cell_seconds)
         checks, right = _prepare(term)
         for slug, way in zip(slugs, ("exchange", "folder", "canvas"), strict=False):
             _hand_in(term, slug, way)
@@ -173,7 +177,7 @@ def _prepare(term: Term) -> tuple[Path, str]:
     exchange = term.folder / "exchange"
     (exchange / "vae" / "inbound").mkdir(parents=True)
     config = term.course / "nbgrader_config.py"
-    write_text(config, config.read_text() + CONFIG.format(exchange=str(exchange)))
+    write_text(config, config.read_text() + CONFIG.format(exchange=str(exchange), cell_seconds=term.cell_seconds))
     if "released as" in term.run("course new again", *new):
         raise CourseError("course new released again what was released already")
     lines = ["id,first_name,last_name,lms_user_id"]
