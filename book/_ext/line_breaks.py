@@ -1,8 +1,8 @@
 """Where a line may break.
 
-* Not between a formula or a number and a sign that belongs to it: neither a comma nor % begins a line.
+* Not between a formula or a number and a sign that belongs to it: neither a comma nor % begins a line, and no ± ends one.
 * In a table also at the joints of a long name, so that no column needs the whole width for `sampler_spread`, and
-  with a hyphen in the longest word of the course; not within the shape of a tensor.
+  with a hyphen in the longest words of the course; not within the shape of a tensor.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ FORMULA = re.compile(
 TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 NAME = re.compile(r'(?<=<span class="pre">)[^<]+')
 JOINT = re.compile(r"(?<=\w)[_/.](?=\w)|(?<=[a-z])(?=[A-Z])")
-LONGEST = re.compile(r"(?<=reparameter)(?=ization[^<>]*<)")  # in the text, not in an address
-PERCENT = re.compile(r"(?<=\d) (?=%)")
+LONGEST = re.compile(
+    r"((?<=reparameter)(?=ization)|(?<=reconstruc)(?=tions))(?=[^<>]*<)"
+)  # not in an address
+NUMBER = re.compile(r"(?<=\d) (?=%)|(?<= ±) (?=\d)")
 SHAPE = re.compile(r'(<code class="[^"]*)(">(?:<span class="pre">[\w(),]{1,4}</span> ?){2,4}</code>)')
 
 
@@ -34,7 +36,7 @@ def with_breaks(body: str) -> str:
         text = SHAPE.sub(r"\1 together\2", LONGEST.sub("&shy;", table[0]))
         return NAME.sub(lambda name: JOINT.sub(r"\g<0><wbr>", name[0]), text)
 
-    return TABLE.sub(jointed, FORMULA.sub(together, PERCENT.sub("\N{NO-BREAK SPACE}", body)))
+    return TABLE.sub(jointed, FORMULA.sub(together, NUMBER.sub("\N{NO-BREAK SPACE}", body)))
 
 
 def set_breaks(

@@ -96,7 +96,9 @@ def test_commas_stay_with_their_formulas_and_names_in_tables_break_at_joints(loa
     )
     call = '<code class="a b"><span class="pre">kl_weight(step,</span> <span class="pre">warm)</span></code>'
     assert "together" not in breaks.with_breaks(f"<table>{call}</table>")
-    assert breaks.with_breaks("by 20 % more") == "by 20\N{NO-BREAK SPACE}% more"
+    assert breaks.with_breaks("1.2 ± 0.1, by 20 % more") == (
+        "1.2 ±\N{NO-BREAK SPACE}0.1, by 20\N{NO-BREAK SPACE}% more"
+    )
 
 
 def test_the_size_of_a_drawing_is_in_pixels(load: object, tmp_path: Path) -> None:
