@@ -1,6 +1,7 @@
 """Where a line may break.
 
-* Not between a formula or a number and a sign that belongs to it: neither a comma nor % begins a line, and no ± ends one.
+* Not between a formula or a number and a sign that belongs to it: neither a comma nor % begins a line, and no ±
+  ends one.
 * In a table also at the joints of a long name, so that no column needs the whole width for `sampler_spread`, and
   with a hyphen in the longest words of the course; not within the shape of a tensor.
 """
