@@ -52,6 +52,7 @@ def users_of(name: str, solution: dict[str, Any], checks: Mapping[str, Check]) -
     return (users & checks.keys()) - {name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assignment", RELEASED, ids=lambda assignment: assignment.slug)
 def test_a_mistake_costs_nothing_of_what_else_there_is_to_write(written, assignment: Assignment) -> None:
     solution, checks = written(assignment), checks_of(assignment.slug)

@@ -90,6 +90,7 @@ def test_an_unfitted_flow_is_the_normal_distribution() -> None:
     torch.testing.assert_close(FlowPrior(6).log_prob(z), normal.log_prob(z))
 
 
+@pytest.mark.slow
 def test_codes_it_was_fitted_to_become_likelier_and_samples_lie_among_them() -> None:
     mu, logvar = ring(2000, seed=0), torch.full((2000, 2), math.log(0.1**2))
     others = ring(500, seed=1) + 0.1 * draws(500, 2).float()
@@ -216,6 +217,7 @@ def data() -> DogData:
     return load_paper(num_train=120, num_test=20)
 
 
+@pytest.mark.slow
 def test_training_ends_with_a_prior_that_fits_and_resumes_to_the_same(
     data: DogData, tmp_path: Path, monkeypatch
 ) -> None:
