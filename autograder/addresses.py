@@ -50,7 +50,7 @@ def setup_code() -> str:
     install = (
         f'subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "git+{REPOSITORY}@{BRANCH}"], check=True)'
         if REPOSITORY
-        else 'raise ModuleNotFoundError("install the course into this Python first, as its README says")'
+        else 'raise ModuleNotFoundError("install the course into this Python, as its README says")'
     )
     imports = "import importlib.util\n" + ("import subprocess\nimport sys\n" if REPOSITORY else "")
     return f'{imports}\nif importlib.util.find_spec("vae_ref") is None:  # as on Colab\n    {install}'

@@ -177,7 +177,9 @@ def _prepare(term: Term) -> tuple[Path, str]:
     exchange = term.folder / "exchange"
     (exchange / "vae" / "inbound").mkdir(parents=True)
     config = term.course / "nbgrader_config.py"
-    write_text(config, config.read_text() + CONFIG.format(exchange=str(exchange), cell_seconds=term.cell_seconds))
+    write_text(
+        config, config.read_text() + CONFIG.format(exchange=str(exchange), cell_seconds=term.cell_seconds)
+    )
     if "released as" in term.run("course new again", *new):
         raise CourseError("course new released again what was released already")
     lines = ["id,first_name,last_name,lms_user_id"]
