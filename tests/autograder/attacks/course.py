@@ -69,9 +69,9 @@ def folder_of(course: Path, learner: str) -> Path:
 
 
 def grade(course: Path, secret: str) -> subprocess.CompletedProcess[str]:
-    """``autograder grade`` in an environment that holds a secret; four workers, as most of the time is waiting."""
+    """``autograder grade`` with two workers, in an environment that holds a secret."""
     return subprocess.run(
-        [sys.executable, "-m", "autograder", "grade", SLUG, "--course", str(course), "--workers", "4"],
+        [sys.executable, "-m", "autograder", "grade", SLUG, "--course", str(course), "--workers", "2"],
         capture_output=True,
         text=True,
         cwd=course,
