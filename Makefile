@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 # photos instead of drawn dogs: make demo DATA=folder with images.tar, annotation.tar and lists.tar
 DATA ?=
 MINUTES ?= 2
+# of the order of the tests: the same each time, so that a failure can be had again; another with make test SEED=NUMBER
+SEED ?= 701651338
 
 .PHONY: help setup demo test test-book book pdf next-engine exercises round-trip lint bench mutants mutation clean
 
@@ -14,7 +16,7 @@ help:
 	@echo "make setup      virtual environment, Python packages and bubblewrap"
 	@echo "make demo       dogs, a trained model, its results, a graded class and the book, in build/"
 	@echo "make demo DATA=DIR   the same on Stanford Dogs: DIR has images.tar, annotation.tar, lists.tar"
-	@echo "make test       all tests"
+	@echo "make test       all tests, in an order of their own; SEED=NUMBER for another"
 	@echo "make book       the book, in build/book/"
 	@echo "make pdf        the same as one PDF, build/book.pdf"
 	@echo "make test-book  tests of what these two made"
@@ -43,7 +45,7 @@ demo: setup
 
 test: $(READY)
 	@sh scripts/system-packages.sh bubblewrap chromium hunspell postgresql || echo "Tests that need these will say so."
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --randomly-seed=$(SEED)
 
 book: $(READY)
 	$(BIN)/python book/build.py --out build/book

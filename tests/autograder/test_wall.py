@@ -78,9 +78,9 @@ def processes_with(words: str) -> list[str]:
 
 
 def test_calls_bring_numbers_and_gradients_out(kernel: WalledKernel) -> None:
-    kernel.run("import torch\ndef f(x, k=1.0): return (k * x ** 2).sum(1)")
-    assert torch.equal(kernel.call("f", Call((ONES,), {"k": 2.0})).result, torch.tensor([6.0, 6.0]))
-    reply = kernel.call("f", Call((ONES,), wrt=(0,), cotangent=torch.tensor([1.0, 2.0])))
+    kernel.run("import torch\ndef squares(x, k=1.0): return (k * x ** 2).sum(1)")
+    assert torch.equal(kernel.call("squares", Call((ONES,), {"k": 2.0})).result, torch.tensor([6.0, 6.0]))
+    reply = kernel.call("squares", Call((ONES,), wrt=(0,), cotangent=torch.tensor([1.0, 2.0])))
     assert torch.equal(reply.result[0], torch.tensor([[2.0] * 3, [4.0] * 3]))
 
 

@@ -233,8 +233,8 @@ kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": "x
         "for _ in range(1000): print('x' * 100_000)", "the rest of the output was cut off", crew="space",
     ),
     Attack(
-        "many-outputs", "Show 100,000 small outputs", "100 are kept.", "notebook and feedback swell",
-        "from IPython.display import display\nprint('TRIED')\nfor n in range(20_000): display(n)", crew="talk",
+        "many-outputs", "Show thousands of small outputs", "100 are kept.", "notebook and feedback swell",
+        "from IPython.display import display\nprint('TRIED')\nfor n in range(5_000): display(n)", crew="talk",
     ),
     Attack(
         "ask-for-input", "Ask for input, and wait for it", "An error at once: nobody is there.", "hangs",
