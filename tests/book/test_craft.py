@@ -224,12 +224,12 @@ def test_what_scrolls_can_be_reached_by_keyboard(visit: Any, address: str) -> No
 
 
 def test_a_table_that_goes_on_fades_until_its_end_is_reached(visit: Any, address: str) -> None:
-    page = visit(f"{address}09_tighter.html", width=390).page
-    table = page.locator(".pst-scrollable-table-container").first
+    page = visit(f"{address}09_tighter.html", width=320).page
+    table = page.locator(".pst-scrollable-table-container.goes-on").first.element_handle()
     fade = "e => getComputedStyle(e).maskImage"
     assert "gradient" in table.evaluate(fade)
     table.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
-    page.wait_for_function("() => !document.querySelector('.pst-scrollable-table-container.goes-on')")
+    page.wait_for_function("e => !e.classList.contains('goes-on')", arg=table)
     assert table.evaluate(fade) == "none"
     page.close()
 
