@@ -88,7 +88,7 @@ def places() -> set[str]:
 
 @pytest.fixture(scope="module")
 def room(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Class:
-    """The class with all attackers, graded by several workers at a time."""
+    """The class with all attackers, graded by two workers at a time."""
     root = tmp_path_factory.mktemp("attacks")
     (root / "secret.txt").write_text(SECRET)
     course = root / "course"
