@@ -33,6 +33,7 @@ from exercise_pages import exercise_page, launch_links, write_label  # noqa: E40
 from figures import make_figures  # noqa: E402
 from filelock import FileLock  # noqa: E402
 from interface_pages import interfaces  # noqa: E402
+from jupyter_cache import get_cache  # noqa: E402
 
 from autograder.addresses import BOOK as ADDRESS  # noqa: E402
 from autograder.assignments import RELEASED, Assignment  # noqa: E402
@@ -132,6 +133,8 @@ def _prepare_work() -> Path:
             shutil.rmtree(other)
     for stale in ("html", ".doctrees"):
         shutil.rmtree(work / "_build" / stale, ignore_errors=True)
+    # its tables, now: two processes that find none would both make them, and the second one fails
+    _ = get_cache(work / "_build" / ".jupyter_cache").db
     return work
 
 

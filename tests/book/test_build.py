@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sqlite3
 from pathlib import Path
 from types import ModuleType
 
@@ -105,3 +106,12 @@ def test_the_cache_is_given_up_when_the_code_changes(
     module.write_text("a = 2\n")
     after = build._prepare_work()
     assert after != before and after.is_dir() and not before.exists()
+
+
+def test_the_cache_has_its_tables_before_several_processes_use_it(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "WORK", tmp_path / "work")
+    with sqlite3.connect(build._prepare_work() / "_build" / ".jupyter_cache" / "global.db") as cache:
+        tables = {name for (name,) in cache.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {"settings", "nbcache", "nbproject"} <= tables
