@@ -127,7 +127,7 @@ def warm_command(spool: Path, uid: int | None, chapter: int, hidden: tuple[Path,
     shared = ["--bind", str(spool), "/spool"]
     for folder in ("/inbox", "/outbox"):
         shared += ["--perms", "0755", "--dir", folder]
-    return [*_sandbox(proc, shared, uid, chapter, WARM_BYTES, hidden), "/course/warm.py"]
+    return [*_sandbox(proc, shared, uid, chapter, WARM_BYTES, hidden), "/course/warm.py", str(chapter)]
 
 
 def _sandbox(

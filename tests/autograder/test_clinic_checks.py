@@ -12,6 +12,7 @@ from autograder.checks.clinic.sampler_spread import CLOSE, NUM_DRAWS
 from vae_ref import clinic
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("literal", [False, True])
 def test_even_noise_spreads_as_it_should_with_any_seed(literal: bool) -> None:
     worst = 0.0

@@ -312,6 +312,7 @@ def test_commands_that_compute_nothing_do_not_wait_for_torch(tmp_path: Path) -> 
         assert done.stdout.splitlines()[-1] == "False", done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_and_a_terminal_without_marks(folder: Path) -> None:
     remember("elbo", 4, 4, folder)
     command = f"{sys.executable} -m autograder submit-check {folder}"

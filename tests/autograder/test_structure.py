@@ -134,3 +134,23 @@ def test_files_stay_short() -> None:
         if layer_of(path) != "checks" and len(path.read_text(encoding="utf-8").splitlines()) > LONGEST
     }
     assert long == LONGER
+
+
+def test_what_a_notebook_works_with_is_imported_before_the_fork(repository: Path) -> None:
+    """A warm process leaves out what is slow to import and not needed, or each hand-in would import it again."""
+    source = ast.parse((PACKAGE / "wall" / "inside" / "warm.py").read_bytes())
+    (table,) = (
+        n.value
+        for n in source.body
+        if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "PREPARED_BUT_FOR"
+    )
+    without = eval(compile(ast.Expression(table), "warm.py", "eval"))
+    shows = {"sklearn.decomposition": "sklearn", "torch._dynamo": "optim.", "torchvision": "torchvision"}
+    assert shows.keys() == without.keys()
+    for name, word in shows.items():
+        using = {
+            a.number
+            for a in ASSIGNMENTS
+            if word in (repository / "solutions" / a.slug / f"{a.slug}.py").read_text()
+        }
+        assert using and without[name] and not using & {*without[name]}, name

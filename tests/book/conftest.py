@@ -112,7 +112,6 @@ def visit(browser: Any) -> Any:
         page.on("console", lambda m: m.type == "error" and seen.complaints.append(f"console: {m.text}"))
         page.on("response", lambda r: r.status >= 400 and seen.complaints.append(f"{r.status}: {r.url}"))
         page.goto(url)
-        page.wait_for_load_state("networkidle")
         page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise; }")
         return seen
 

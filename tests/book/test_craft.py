@@ -196,16 +196,24 @@ def test_folded_answers_open_wherever_their_title_is_touched(visit: Any, reader:
     assert seen.complaints == []
 
 
+@pytest.fixture(scope="module")
+def chapter(visit: Any, address: str) -> Iterator[Any]:
+    """A chapter in one window for tests that only look."""
+    page = visit(f"{address}{CHAPTER}.html").page
+    yield page
+    page.close()
+
+
 @pytest.mark.parametrize("width", [1000, 1100, 1199, 1200, 1230, 1280, 1600])
-def test_notes_in_the_margin_stay_on_the_page(visit: Any, address: str, width: int) -> None:
-    page = visit(f"{address}{CHAPTER}.html", width=width).page
+def test_notes_in_the_margin_stay_on_the_page(chapter: Any, width: int) -> None:
+    page = chapter
+    page.set_viewport_size({"width": width, "height": 900})
     notes = page.evaluate(
         "[...document.querySelectorAll('aside.margin')].map(e => e.getBoundingClientRect().right)"
     )
     text = page.evaluate(
         "document.querySelector('article section > p:not([class])').getBoundingClientRect().right"
     )
-    page.close()
     assert notes and max(notes) <= width
     assert (min(notes) > text) == (width >= 1200), (
         "beside the text where there is room, else between the paragraphs"

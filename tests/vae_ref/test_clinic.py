@@ -151,6 +151,7 @@ def test_the_beds_hold_the_patients_of_the_ward() -> None:
         assert patient.organ in vars(patient.broken) and patient.organ in vars(Donor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "latent_dim"), [(1, 6), (21, 5), (22, 8)])
 def test_patients_are_diagnosed_and_well_after_one_operation(seed: int, latent_dim: int) -> None:
     x = paper_dogs(40, seed=seed)[0].float() / 255
@@ -165,6 +166,7 @@ def test_patients_are_diagnosed_and_well_after_one_operation(seed: int, latent_d
         assert diagnose(take_chart(model, x)) == "healthy", patient.name
 
 
+@pytest.mark.slow
 def test_another_organ_cures_nobody() -> None:
     for patient in WARD:
         others = {"encode", "draw", "decode", "loss"} - {patient.organ}

@@ -253,6 +253,7 @@ def test_damaged_prepared_pictures_are_named(tiny: TinyStanford, cache: Path) ->
         load_stanford(root, size=16, cache=cache)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(cache: Path) -> None:
     code = (
         "import sys; from vae_ref.dogs import load_paper; "

@@ -1,4 +1,4 @@
-"""Imports once what a notebook needs, then forks a kernel for each request, in namespaces of its own.
+"""Imports once what a chapter's notebook needs, then forks a kernel for each request, in namespaces of its own.
 
 Standard input is a socket. Each message on it brings the name of a folder under ``/spool``, a connection, and a file to
 write errors to, and asks for one kernel: when the connection closes, the kernel is ended with all that it started, and
@@ -38,19 +38,19 @@ PREPARED = (
     "matplotlib_inline.backend_inline",
     "numpy",
     "safetensors.torch",
-    "sklearn.decomposition",
     "torch",
-    "torch._dynamo",
-    "torchvision",
     "tqdm.auto",
 )
+# These take longer than all others together: the chapters whose notebooks do without.
+PREPARED_BUT_FOR = {"sklearn.decomposition": range(1, 7), "torch._dynamo": (2,), "torchvision": (2,)}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
     """Serve requests until the other side of the socket is gone."""
-    for name in PREPARED:
+    chapter = int(sys.argv[1])
+    for name in (*PREPARED, *(name for name, without in PREPARED_BUT_FOR.items() if chapter not in without)):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
