@@ -306,6 +306,24 @@ def test_a_memory_bomb_hits_the_limit_and_the_rest_goes_on(place: Places) -> Non
         assert said(kernel, "print('alive')").strip() == "alive"
 
 
+def test_who_keeps_all_the_memory_is_told_so(place: Places) -> None:
+    fill = """
+kept, size = [], 2**28
+while size > 2**18:
+    try:
+        while True: kept.append(bytearray(size))
+    except MemoryError: size //= 2
+"""
+    with WalledKernel(place(Limits(memory_bytes=2 * 2**30))) as kernel:
+        kernel.run("def g(x):\n    return x.sum()")
+        kernel.run(fill)
+        many = Call((torch.ones(2**19),))
+        reply = kernel.call("g", many)
+        assert isinstance(reply, Failure) and reply.kind == "MemoryError" and "earlier cells" in reply.message
+        kernel.run("kept.clear()")
+        assert kernel.call("g", many) == Value(torch.tensor(2.0**19))
+
+
 def test_many_processes_have_no_more_memory_than_one(place: Places) -> None:
     hungry = "import sys, time; x = bytearray(b'x') * (600 * 2**20); time.sleep(60)"
     with WalledKernel(place(Limits(cell_seconds=40, all_memory_bytes=2 * 2**30))) as kernel:

@@ -81,7 +81,8 @@ print("TRIED")
     ),
     Attack(
         "memory-bomb", "Take all memory", "Stopped at 4 GiB of the process's own.", "the machine swaps, others suffer",
-        "x = []\nwhile True: x.append(bytearray(2**28))", "MemoryError", crew="space",
+        # and lets go of it: what is left for the checks beside 4 GiB of pieces is nothing or enough, as it happens
+        "x = []\ntry:\n    while True: x.append(bytearray(2**28))\nfinally: x.clear()", "MemoryError", crew="space",
     ),
     Attack(
         "fork-bomb", "Fork without end", "Stopped at a number of processes; none survives.", "processes survive",
