@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,38 +217,28 @@ def test_evaluation_does_not_depend_on_other_randomness(data: DogData) -> None:
     assert evaluate_model(model, data.test, seed=1) != first
 
 
-def run_command(*arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    command = [sys.executable, "-m", "vae_ref", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-
-
 @pytest.mark.slow
-def test_the_commands_from_training_to_the_page(tmp_path: Path) -> None:
-    run, out = tmp_path / "run", tmp_path / "results"
-    cache = tmp_path / "cache"
-    load_args = ("--cache", str(cache))
-    trained = run_command(
-        "train", "--data", "paper", "--out", str(run), "--minutes", "0.05", *load_args, cache=cache
-    )
-    assert trained.returncode == 0, trained.stderr
-    evaluated = run_command("evaluate", "--run", str(run), "--json", *load_args, cache=cache)
-    metrics = json.loads(evaluated.stdout)
-    assert metrics["num_images"] == 1000 and metrics["split"] == "test"
+def test_the_commands_from_training_to_the_page(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("vae_ref.runs.load_paper", lambda cache: load_paper(180, 40, cache=cache))
+    run, out = str(tmp_path / "run"), tmp_path / "results"
+
+    def says(command: str, *arguments: str, code: int = 0) -> str:
+        """What a command prints when it ends with this code: its result, or why there is none."""
+        capsys.readouterr()
+        assert main([command, *arguments, "--cache", str(tmp_path / "cache")]) == code
+        return capsys.readouterr()[code]
+
+    says("train", "--data", "paper", "--out", run, "--minutes", "0.05")
+    metrics = json.loads(says("evaluate", "--run", run, "--json"))
+    assert metrics["num_images"] == 40 and metrics["split"] == "test"
     assert metrics["entropy_floor"] < metrics["bits_per_dim"] < 9
-    reported = run_command("report", "--run", str(run), "--out", str(out), *load_args, cache=cache)
-    assert reported.returncode == 0, reported.stderr
+    says("report", "--run", run, "--out", str(out))
     again = json.loads((out / "metrics.json").read_text())
     assert again["bits_per_dim"] == pytest.approx(metrics["bits_per_dim"], abs=1e-6)
-    mixed_up = run_command("evaluate", "--run", str(run), "--data", "stanford", *load_args, cache=cache)
-    assert mixed_up.returncode == 1 and "was trained on paper data, not on stanford" in mixed_up.stderr
-    refused = run_command(
-        "train", "--data", "paper", "--out", str(run), "--seed", "3", *load_args, cache=cache
-    )
-    assert refused.returncode == 1
-    assert (
-        refused.stderr.strip().split("\n")[-1].startswith(f"vae-ref: {run} was trained with seed = 0, not 3")
-    )
+    mixed_up = says("evaluate", "--run", run, "--data", "stanford", code=1)
+    assert "was trained on paper data, not on stanford" in mixed_up
+    refused = says("train", "--data", "paper", "--out", run, "--seed", "3", code=1)
+    assert refused.strip().split("\n")[-1].startswith(f"vae-ref: {run} was trained with seed = 0, not 3")
 
     assert "<!doctype html>" in (out / "index.html").read_text()
     assert sorted(path.name for path in out.iterdir()) == ["index.html", "metrics.json"]
