@@ -134,11 +134,15 @@ def children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return []
 
 
-def is_grading(worker: subprocess.Popen[bytes]) -> bool:
+def at_work(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """All below a worker, in one look, while a station's judge waits for a hand-in; else nothing."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        stations = [p for p in children(worker) if "autograder.grading.station" in p.cmdline()]
-        return any(p.name() == "bwrap" for station in stations for p in station.children(recursive=True))
-    return False
+        processes = children(worker)
+        commands = [process.cmdline() for process in processes]
+        judging = sum("autograder.grading.station" in command for command in commands) > 1
+        inside = sum("/course/warm.py" in command for command in commands) > 3  # more than the one that waits
+        return processes if judging and inside else []
+    return []
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
@@ -150,8 +154,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     seen: list[psutil.Process] = []
 
     def kill_while_it_grades() -> None:
-        wait_until(lambda: is_grading(victim), 120)
-        seen.extend(children(victim))
+        wait_until(lambda: seen.extend(at_work(victim)) or seen, 120)
         os.kill(victim.pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill_while_it_grades)
@@ -159,7 +162,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     store = Store(tmp_path, SLUG)
     list(grade_all(tasks, store, on_dask(machines.address)))
     killer.join()
-    assert len(seen) >= 3  # a station, a judge and a sandbox
+    assert seen
     assert sorted(saved) == list("abcd")
     graded = {one.student: store.load(one) for one in tasks}
     assert {name: score(notebook) for name, notebook in graded.items()} == {
