@@ -13,7 +13,8 @@ import torch
 
 from autograder.assignments import RELEASED
 from autograder.both_sides.target import Call, Value
-from autograder.wall import Lane, WalledKernel, WallError, require_wall
+from autograder.wall import Lane, WallError, require_wall
+from autograder.wall.kernel import WalledKernel
 from autograder.wall.limits import Limits
 from autograder.wall.places import FOLDERS
 

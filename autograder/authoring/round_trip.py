@@ -33,8 +33,8 @@ from autograder.authoring.release import notebook_of
 from autograder.authoring.sample_class import filled, written_in
 from autograder.checks import checks_of
 from autograder.grading.batch import Task, on_this_machine, task_of
+from autograder.grading.graded import verdict_record
 from autograder.grading.intake import take_in
-from autograder.grading.one_notebook import verdict_record
 from autograder.judge.definitions import Misconception
 from autograder.wall.sandbox import modules_inside
 

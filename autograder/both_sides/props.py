@@ -6,6 +6,7 @@ those who have to write one.
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -97,8 +98,13 @@ def seed(number: int) -> None:
 
 
 def new_place(name: str) -> Path:
-    """Path of a file that does not exist yet, in a new folder."""
-    return Path(tempfile.mkdtemp()) / name
+    """Path of a file that does not exist yet, in a new folder, which is gone when this process ends."""
+    return Path(tempfile.mkdtemp(dir=_places().name)) / name
+
+
+@functools.cache
+def _places() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="places-")
 
 
 def put(path: Path, tree: Any) -> None:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from vae_ref.sampling import reparameterize
 
-FIRST_CHAPTER = 5  # whose learners may see them
 GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
+
+from autograder.both_sides.text import legible
 
 MAX_BYTES = 64 * 2**20  # of one message: ten million floats and room to spare
 MAX_TENSORS = 256
@@ -44,9 +45,6 @@ class Handle:
     name: str
 
 
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)  # all but tabs and line ends
 # what a parser may raise on bytes made to upset it
 _PARSER_ERRORS = (
     SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ArithmeticError, MemoryError
@@ -119,16 +117,6 @@ def _small_int(digits: str) -> int:
     if len(digits) > 20 or not -(2**63) <= number < 2**63:
         raise WireError("an integer of more than 64 bits")
     return number
-
-
-def printable(text: str) -> str:
-    """``text`` without what no file and no database can hold: NUL and halves of characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def legible(text: str) -> str:
-    """``text`` without what a terminal would obey instead of showing it."""
-    return _CONTROLS.sub("", printable(text))
 
 
 def _pack(node: Tree, tensors: dict[str, torch.Tensor], depth: int) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 
+from autograder.grading.graded import verdict_record
 from autograder.grading.hand_ins import graded_notebook
 from autograder.grading.late import SMALLEST, Settled
-from autograder.grading.one_notebook import verdict_record
 from autograder.reports.spreadsheets import as_text, number, to_csv
 from vae_ref.errors import CourseError
 from vae_ref.files import write_text
@@ -57,7 +57,7 @@ class Standing:
         settled: cells whose points a person gave and looked at.
         penalty: points taken off for lateness.
         cells: kind and source of all cells; None where the graded notebook is lost.
-        record: see :func:`autograder.grading.one_notebook.verdict_record`.
+        record: see :func:`autograder.grading.graded.verdict_record`.
         grader: the version of the grader, or "".
     """
 

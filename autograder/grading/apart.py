@@ -16,11 +16,12 @@ import torch
 from nbformat import NotebookNode
 
 from autograder.checks import checks_of
-from autograder.grading.one_notebook import fill_in_reason, grade_notebook
+from autograder.grading.graded import fill_in_reason
+from autograder.grading.one_notebook import grade_notebook
 from autograder.wall import Place
+from autograder.wall.limits import JUDGING_SECONDS
 from vae_ref.errors import CourseError
 
-GRACE_SECONDS = 120.0  # beyond the submission's own time, for the judge's work
 MEMORY_BYTES = 6 * 2**30  # of the judge
 
 
@@ -51,7 +52,7 @@ class Grading:
         )
         self._child.start()
         sender.close()
-        self.deadline = time.monotonic() + place.limits.total_seconds + GRACE_SECONDS
+        self.deadline = time.monotonic() + place.limits.total_seconds + JUDGING_SECONDS
 
     def finish(self) -> NotebookNode:
         """Wait for the graded notebook; it has 0 points and the reason in each check if grading it went wrong.

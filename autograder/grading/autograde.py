@@ -26,9 +26,9 @@ from traitlets import Instance
 from autograder.grading import station
 from autograder.grading.batch import Store, task_of
 from autograder.grading.gradebook import require_gradebook
+from autograder.grading.graded import fill_in_reason
 from autograder.grading.grader_version import grader_of
 from autograder.grading.intake import RECORD, Intake, hand_in_time, record_of, take_in
-from autograder.grading.one_notebook import fill_in_reason
 from autograder.wall import Limits, require_wall
 from vae_ref.errors import CourseError
 

@@ -17,18 +17,21 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 from autograder.assignments import assignment_named
-from autograder.grading.apart import Grading, prepare
+from autograder.grading.graded import fill_in_reason, was_refused
 from autograder.grading.grader_version import ROOTS, grader_of
 from autograder.grading.intake import record_of
-from autograder.grading.one_notebook import fill_in_reason, was_refused
 from autograder.wall import Lane, Limits
 from vae_ref.files import write_text
+
+if TYPE_CHECKING:
+    from autograder.grading.apart import Grading
 
 FOLDER = ".graded"  # in the course's folder, which nobody behind the wall can see
 
@@ -196,6 +199,8 @@ def _in_parallel(
 ) -> Generator[tuple[Task, NotebookNode], None, None]:
     if not tasks:
         return
+    from autograder.grading.apart import Grading, prepare  # with torch, for which no other command may wait
+
     waiting = list(reversed(tasks))
     running: list[tuple[Task, Grading]] = []
     with Lane(assignment_named(tasks[0].slug).number, tasks[0].limits, hidden) as lane:

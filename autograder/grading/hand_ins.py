@@ -14,7 +14,7 @@ from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, Submit
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.grading.gradebook import course_config, require_gradebook
-from autograder.grading.one_notebook import verdict_record
+from autograder.grading.graded import verdict_record
 from vae_ref.errors import CourseError
 
 
@@ -51,7 +51,7 @@ class HandIn:
 
     Attributes:
         score: what the gradebook says.
-        record: see :func:`autograder.grading.one_notebook.verdict_record`; None where there is no graded notebook.
+        record: see :func:`autograder.grading.graded.verdict_record`; None where there is no graded notebook.
         answers: source of each solution cell.
     """
 

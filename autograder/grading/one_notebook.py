@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import time
-from html import escape
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder.assignments import assignment_named
 from autograder.checks import checks_of
-from autograder.grading.intake import LONG, RECORD, record_of
+from autograder.grading.graded import check_of, result_of
+from autograder.grading.intake import LONG, RECORD
 from autograder.judge.checking import Verdict, judge
 from autograder.judge.verdict import as_html, as_record
-from autograder.wall import Place, WalledKernel
+from autograder.wall import Place
+from autograder.wall.kernel import WalledKernel
 from vae_ref.errors import CourseError
 
 NOT_RUN = "[This cell only shows something, and takes long: it is left out when the notebook is graded.]"
@@ -33,7 +32,7 @@ def grade_notebook(
 
     Args:
         notebook: changed in place; a check's cell gets one result whose text is its points, as nbgrader reads them, and
-            the metadata get the record of the verdicts (see :func:`verdict_record`).
+            the metadata get the record of the verdicts (see :func:`autograder.grading.graded.verdict_record`).
         slug: name of the assignment.
         student: whose it is; only the seed of the cases depends on it, as on the sources of all cells.
         place: where its cells run; it is used up.
@@ -50,7 +49,7 @@ def grade_notebook(
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue
-            name = _check_of(cell)
+            name = check_of(cell)
             if LONG in cell.metadata.get("tags", []):
                 cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=NOT_RUN)]
                 continue
@@ -74,79 +73,14 @@ def grade_notebook(
                 again = judge(checks[name], kernel, assignment.points_of[name], _seed(whole, name))
                 verdicts[name] = max(verdict, again, key=lambda one: one.score)
     for cell in notebook.cells:
-        if name := _check_of(cell):
-            cell.outputs = [_result(verdicts[name].score, as_html(verdicts[name]))]
+        if name := check_of(cell):
+            cell.outputs = [result_of(verdicts[name].score, as_html(verdicts[name]))]
     notebook.metadata[RECORD] |= {
         "verdicts": [as_record(verdict) for verdict in verdicts.values()],
         "stopped": list(dict.fromkeys(stopped)),
         "seconds": round(time.monotonic() - started, 2),
     }
     return [*verdicts.values()]
-
-
-def verdict_record(graded: NotebookNode) -> dict[str, Any]:
-    """What grading a notebook found, for programs.
-
-    Returns:
-        ``refused`` and ``notes`` of the intake, ``verdicts`` (see :func:`autograder.judge.verdict.as_record`),
-        ``stopped`` (why cells were ended) and ``seconds`` that it took; these three are empty where nothing was graded.
-        ``grader`` is the version that graded, see :func:`autograder.grading.grader_version.grader_of`.
-    """
-    refused, notes = record_of(graded)
-    found = graded.metadata.get(RECORD, {})
-    return {
-        "refused": refused,
-        "notes": notes,
-        "verdicts": [dict(verdict) for verdict in found.get("verdicts", [])],
-        "stopped": [str(reason) for reason in found.get("stopped", [])],
-        "seconds": float(found.get("seconds", 0.0)),
-        "grader": str(found.get("grader", "")),
-    }
-
-
-def fill_in_reason(notebook: NotebookNode, reason: str) -> NotebookNode:
-    """Give every check 0 points and ``reason``, also in the record; changes and returns ``notebook``."""
-    notebook.metadata.setdefault(RECORD, {})["refused"] = reason
-    for cell in notebook.cells:
-        if _check_of(cell):
-            cell.outputs = [_result(0, f"<div><b>Not graded:</b> {escape(reason)}.</div>")]
-    return notebook
-
-
-def was_refused(graded: NotebookNode) -> bool:
-    """Whether a graded notebook has a reason in place of verdicts."""
-    return bool(record_of(graded)[0])
-
-
-def _check_of(cell: NotebookNode) -> str:
-    """What a grade cell checks: the name f of its ``check(f)``; empty for other cells.
-
-    Raises:
-        CourseError: an automatically graded cell does something else.
-    """
-    nbgrader = cell.metadata.get("nbgrader", {})
-    if cell.cell_type != "code" or not nbgrader.get("grade") or nbgrader.get("solution"):
-        return ""
-    try:
-        body = ast.parse(cell.source).body
-    except SyntaxError:
-        body = []
-    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    if (
-        isinstance(call, ast.Call)
-        and call.args
-        and ast.unparse(call.func) == "check"
-        and isinstance(call.args[0], ast.Name)
-    ):
-        return call.args[0].id
-    raise CourseError(
-        f"the graded cell {nbgrader.get('grade_id')!r} is not of the form check(name): only such cells are graded here"
-    )
-
-
-def _result(points: float, html: str) -> NotebookNode:
-    # nbgrader reads the points from the text of an execute_result; the verdict is in its HTML
-    return nbformat.v4.new_output("execute_result", data={"text/plain": f"{points:g}", "text/html": html})
 
 
 def _fingerprint(slug: str, student: str, notebook: NotebookNode) -> str:

@@ -8,6 +8,7 @@ when the one who asked ends. Only JSON crosses, in both directions.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import socket
 import subprocess
@@ -24,9 +25,9 @@ from nbformat import NotebookNode
 
 from autograder.assignments import assignment_named
 from autograder.grading import batch
-from autograder.grading.apart import GRACE_SECONDS, Grading
 from autograder.grading.batch import Task
 from autograder.wall import Lane, Limits, Place, require_wall
+from autograder.wall.limits import JUDGING_SECONDS
 from vae_ref.errors import CourseError
 
 IDLE_SECONDS = 60.0
@@ -136,13 +137,13 @@ class Station:
             RuntimeError: the process ended, or did not answer in time.
         """
         # the station itself gives up earlier
-        seconds = json.loads(request)["limits"]["total_seconds"] + 2 * GRACE_SECONDS
+        seconds = json.loads(request)["limits"]["total_seconds"] + 2 * JUDGING_SECONDS
         try:
             self._line.send_bytes(request.encode())
             if self._line.poll(seconds):
                 return self._line.recv_bytes().decode()
         except (EOFError, OSError):
-            code = self._process.wait(timeout=GRACE_SECONDS)
+            code = self._process.wait(timeout=JUDGING_SECONDS)
             raise RuntimeError(f"the process that grades ended with code {code}") from None
         raise RuntimeError(f"the process that grades did not answer within {seconds:g} seconds")
 
@@ -163,6 +164,7 @@ class Station:
 
 def serve(line: Connection) -> None:
     """Be a station: answer requests until the one at the other end of the line is gone."""
+    importlib.import_module("autograder.grading.apart")  # not above: who asks can do without torch
     batch.grader_version()  # now, while the files are those that were loaded
     lanes = _Lanes()
     with contextlib.suppress(EOFError, OSError), contextlib.closing(lanes):
@@ -212,6 +214,8 @@ def _answer(line: Connection, request: dict[str, Any], lanes: _Lanes) -> dict[st
         place = lanes.take(assignment_named(request["slug"]).number, limits, hidden)
     except CourseError as error:
         return {"problem": str(error)}
+    from autograder.grading.apart import Grading
+
     grading = Grading(notebook, request["slug"], request["student"], place)
     wait([grading.receiver, line], max(0.0, grading.deadline - time.monotonic()))
     if line.poll():  # who asked says nothing while waiting, so this is the end

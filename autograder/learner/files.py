@@ -11,7 +11,8 @@ from autograder.both_sides.target import LocalTarget, Target
 from autograder.checks import checks_of
 from autograder.judge.checking import Verdict, judge
 from autograder.learner.notebook import NOTEBOOK_SEED
-from autograder.wall import Limits, OwnSandbox, WalledKernel, WallError, require_wall
+from autograder.wall import Limits, OwnSandbox, WallError, require_wall
+from autograder.wall.kernel import WalledKernel
 from vae_ref.errors import CourseError
 
 MAX_FILE_BYTES = 2**20

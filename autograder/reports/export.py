@@ -25,9 +25,9 @@ from traitlets import Unicode
 from autograder.assignments import ASSIGNMENTS
 from autograder.checks import checks_of
 from autograder.grading.gradebook import course_config
+from autograder.grading.graded import verdict_record
 from autograder.grading.hand_ins import Score, graded_notebook, open_course, scores_of
 from autograder.grading.late import settle
-from autograder.grading.one_notebook import verdict_record
 from autograder.reports.canvas import Roster, canvas_rows, no_roster, read_roster
 from autograder.reports.spreadsheets import as_text, is_formula, number, to_csv
 from vae_ref.errors import CourseError

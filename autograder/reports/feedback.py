@@ -32,8 +32,8 @@ from tqdm import tqdm
 
 from autograder.assignments import assignment_named
 from autograder.grading.gradebook import course_config, require_gradebook
+from autograder.grading.graded import verdict_record
 from autograder.grading.late import settle
-from autograder.grading.one_notebook import verdict_record
 from autograder.reports.formulas import mathml
 from vae_ref.errors import CourseError
 

@@ -4,10 +4,9 @@
 ``kernel`` talks to one of them, ``inside`` holds the files that run there.
 """
 
-from autograder.wall.kernel import CellRun, WalledKernel
 from autograder.wall.lane import Lane
 from autograder.wall.limits import Limits
 from autograder.wall.places import OwnSandbox, Place
 from autograder.wall.sandbox import WallError, require_wall
 
-__all__ = ["CellRun", "Lane", "Limits", "OwnSandbox", "Place", "WallError", "WalledKernel", "require_wall"]
+__all__ = ["Lane", "Limits", "OwnSandbox", "Place", "WallError", "require_wall"]

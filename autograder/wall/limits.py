@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+JUDGING_SECONDS = 120.0  # that the judge may work beyond the total of a submission
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
-from autograder.both_sides.wire import printable
+from autograder.both_sides.text import printable
 from autograder.wall.limits import Limits
 
 MAX_PIXELS = 4_000_000

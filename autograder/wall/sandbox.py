@@ -12,13 +12,12 @@ from pathlib import Path
 
 import vae_ref
 from autograder.assignments import ASSIGNMENTS, CHAPTERS
-from autograder.both_sides.toys import FIRST_CHAPTER
 from vae_ref.errors import CourseError
 
 # modules of the reference that belong to no chapter and hold no answers
 OPEN_MODULES = ("__init__.py", "errors.py", "figures.py", "inputs.py")
-# what trained models are read with; they are of classes that assignment 04 asks for
-WEIGHTS_FROM = 5
+# what trained models are read with, and small models for checks: assignment 04 asks for such classes
+MODELS_FROM = 5
 WEIGHTS_MODULES = ("config.py", "files.py", "models.py", "weights", "sharper/flow.py")
 GRADER, REFERENCE = Path(__file__).resolve().parents[1], Path(vae_ref.__file__ or "").resolve().parent
 # what the part of this package that runs behind the wall needs
@@ -191,13 +190,22 @@ def _cover(path: Path) -> list[str]:
 
 def modules_inside(chapter: int) -> list[str]:
     """Files of ``both_sides`` that learners' code of a chapter may see: what checks hand out, and what carries it."""
-    models = ["toys.py", "players.py"] if chapter >= FIRST_CHAPTER else []
-    return ["__init__.py", "wire.py", "props.py", "handling.py", "stand_in.py", "target.py", *models]
+    models = ["toys.py", "players.py"] if chapter >= MODELS_FROM else []
+    return [
+        "__init__.py",
+        "text.py",
+        "wire.py",
+        "props.py",
+        "handling.py",
+        "stand_in.py",
+        "target.py",
+        *models,
+    ]
 
 
 def visible_files(chapter: int) -> list[tuple[Path, str]]:
     """Files and folders of the course that learners' code of a chapter may see, each with its name in ``/course``."""
-    visible = [*OPEN_MODULES, *(WEIGHTS_MODULES if chapter >= WEIGHTS_FROM else ())]
+    visible = [*OPEN_MODULES, *(WEIGHTS_MODULES if chapter >= MODELS_FROM else ())]
     for room in CHAPTERS:
         if room.number < chapter:
             visible += [f"{room.name}.py", room.name]

@@ -13,8 +13,8 @@ from nbformat import NotebookNode
 
 from autograder.assignments import Assignment, assignment_named
 from autograder.authoring.release import notebook_of
+from autograder.grading.graded import check_of
 from autograder.grading.intake import take_in
-from autograder.grading.one_notebook import _check_of
 from vae_ref.errors import CourseError
 
 SLUG = "02_bound"
@@ -91,9 +91,9 @@ def test_a_missing_answer_in_words_stays_as_released(tmp_path: Path, notebook: N
 
 
 def test_the_judge_leaves_answers_to_people(notebook: NotebookNode) -> None:
-    assert not _check_of(answer(notebook, "why_kl")) and not _check_of(answer(notebook, "own_plot"))
+    assert not check_of(answer(notebook, "why_kl")) and not check_of(answer(notebook, "own_plot"))
     alone = nbformat.v4.new_code_cell(
         "assert True", metadata={"nbgrader": {"grade": True, "solution": False}}
     )
     with pytest.raises(CourseError, match="not of the form"):
-        _check_of(alone)
+        check_of(alone)

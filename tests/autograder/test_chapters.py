@@ -12,7 +12,8 @@ from autograder.assignments import ASSIGNMENTS, Assignment
 from autograder.both_sides.target import Call, Value
 from autograder.checks import checks_of
 from autograder.judge.checking import judge
-from autograder.wall import Limits, OwnSandbox, WalledKernel
+from autograder.wall import Limits, OwnSandbox
+from autograder.wall.kernel import WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 

@@ -27,7 +27,7 @@ from nbformat import NotebookNode
 from autograder.grading import batch, cluster, station
 from autograder.grading.batch import Store, Task, grade_all
 from autograder.grading.cluster import on_dask
-from autograder.grading.one_notebook import verdict_record
+from autograder.grading.graded import verdict_record
 from autograder.grading.station import Station, grade_here, graded_notebook, leave, request_for
 from autograder.wall.places import FOLDERS
 from vae_ref.errors import CourseError

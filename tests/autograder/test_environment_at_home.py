@@ -22,7 +22,8 @@ exec "$place/teacher/venv/bin/python" "$@"
 """
 PROGRAM = """
 import sys
-from autograder.wall import Limits, WalledKernel
+from autograder.wall import Limits
+from autograder.wall.kernel import WalledKernel
 from autograder.wall.lane import Lane
 with Lane(2) as lane:
     for learner in range(2):

@@ -6,7 +6,8 @@ import pytest
 
 from autograder.checks import checks_of
 from autograder.judge.checking import judge
-from autograder.wall import Limits, OwnSandbox, WalledKernel
+from autograder.wall import Limits, OwnSandbox
+from autograder.wall.kernel import WalledKernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 

@@ -16,7 +16,7 @@ from distributed import LocalCluster
 from nbgrader.api import Gradebook
 
 from autograder.authoring.sample_class import SLUG
-from autograder.grading.one_notebook import verdict_record
+from autograder.grading.graded import verdict_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 

@@ -112,6 +112,7 @@ def test_both_sides_are_all_that_learners_code_sees_of_the_package() -> None:
     [
         ("import autograder", "torch"),
         ("from autograder.cli import build_parser; build_parser()", "torch"),
+        ("import autograder.nbgrader_plugins", "torch"),
         ("from autograder import check", "nbgrader"),
         ("from autograder import check", "nbformat"),
         ("from autograder import check", "autograder.wall"),

@@ -18,8 +18,9 @@ import torch
 
 from autograder.both_sides.target import Call, Failure, Value
 from autograder.both_sides.wire import Handle
-from autograder.wall import Limits, OwnSandbox, Place, WalledKernel, WallError, sandbox
+from autograder.wall import Limits, OwnSandbox, Place, WallError, sandbox
 from autograder.wall.inside import calls
+from autograder.wall.kernel import WalledKernel
 from autograder.wall.places import Warm
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
