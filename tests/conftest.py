@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -20,6 +21,10 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Hypothesis tries the same inputs each time, unless somebody looks for new ones.
+settings.register_profile("the same", derandomize=True)
+settings.load_profile("default" if "FUZZ_EXAMPLES" in os.environ else "the same")
 
 # Two test processes on two cores: torch with a pool of its own in each would only make them fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -92,6 +92,7 @@ class _Watch:
     def __init__(self, name: str) -> None:
         self._name = name
         self._said = False
+        self._lock = threading.Lock()  # a timer that has just rung cannot be stopped any more
         self._timer: threading.Timer | None = None
 
     def start(self) -> None:
@@ -107,7 +108,10 @@ class _Watch:
             self._timer.cancel()
 
     def _say(self) -> None:
-        self._said = True
+        with self._lock:
+            if self._said:
+                return
+            self._said = True
         print(
             f"{self._name} has been at work on one call for {LONG_CALL:.0f} seconds. If it loops over samples or "
             "images in Python, do them all at once; if it may never end, stop it with the button ■.",

@@ -285,20 +285,21 @@ def postgresql() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     if as_user:
         shutil.chown(folder, "postgres", "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     data = folder / "data"
     subprocess.run(
         [*as_user, programs[-1] / "initdb", "-D", data, "-U", "grader", "-A", "trust", "--no-sync"],
         check=True, capture_output=True, cwd="/",
     )  # fmt: skip
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     server = subprocess.Popen(
         [*as_user, programs[-1] / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-F"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
     )  # fmt: skip
     try:
-        for _ in range(100):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             ready = subprocess.run(
                 [programs[-1] / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True
             )

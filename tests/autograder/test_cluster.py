@@ -79,7 +79,7 @@ class Machines:
             cwd=self.folder,
             env={**os.environ, **environment},
         )
-        wait_until(file.is_file)
+        wait_until(lambda: is_whole(file))
         return process
 
     def add_worker(self, **environment: str) -> subprocess.Popen[bytes]:
@@ -95,6 +95,20 @@ class Machines:
         for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
+
+
+def is_whole(file: Path) -> bool:
+    """Dask makes its file first and fills it then."""
+    try:
+        return bool(json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def is_alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
@@ -168,7 +182,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
     assert {name: score(notebook) for name, notebook in graded.items()} == {
         n: 4.0 * (n != "c") for n in "abcd"
     }
-    wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in seen), 15)
+    wait_until(lambda: not any(map(is_alive, seen)), 15)
     assert not [folder for p in seen for folder in FOLDERS.glob(f"wall-{p.pid}-*")]
     list(grade_all(tasks, store, on_dask(machines.address)))
     assert len(saved) == 4

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -69,14 +69,11 @@ def course(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Jupyter server in the course, on loopback."""
     home = tmp_path_factory.mktemp("home")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log = (home / "log").open("w")
     process = subprocess.Popen(
         [
-            BIN / "jupyter", "server", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-            "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={course}",
+            BIN / "jupyter", "server", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+            f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={course}",
         ],
         cwd=course, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         env={
@@ -85,14 +82,17 @@ def server(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
             "IPYTHONDIR": str(home / "ipython"),
         },
     )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
+    about = (
+        home / "RUNTIME" / f"jpserver-{process.pid}.json"
+    )  # written when it listens, at a port that was free
     try:
         end = time.monotonic() + 120
         while True:
             try:
+                address = json.loads(about.read_text())["url"].rstrip("/")
                 urlopen(f"{address}/login", timeout=5).close()
                 break
-            except OSError:
+            except (OSError, ValueError):
                 assert process.poll() is None and time.monotonic() < end, (home / "log").read_text()
                 time.sleep(0.2)
         yield address

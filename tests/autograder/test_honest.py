@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from attacks import course as at
 
+from autograder.authoring.sample_class import COURSE_CONFIG
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("honest")]
 
 Transform = Callable[[NotebookNode], bytes]
@@ -322,7 +324,7 @@ def learner_of(habit: str) -> str:
 def course(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of them graded, two at a time."""
     course = tmp_path_factory.mktemp("honest") / "course"
-    released, answers = at.make_course(course, repository / "solutions")
+    released, answers = at.make_course(course, repository / "solutions", COURSE_CONFIG)
     for habit, hand_in in HONEST.items():
         notebook = at.filled(released, {**answers, **hand_in.answers}, *hand_in.own)
         notebook.cells[:0] = [nbformat.v4.new_code_cell(source) for source in hand_in.first]

@@ -59,7 +59,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Places]:
 @pytest.fixture(scope="module")
 def kernel(place: Places) -> Iterator[WalledKernel]:
     """One kernel for what does not break it."""
-    with WalledKernel(place(Limits())) as kernel:
+    # for as long as all the tests take, whatever else the machine does
+    with WalledKernel(place(Limits(total_seconds=7200))) as kernel:
         yield kernel
 
 

@@ -34,6 +34,7 @@ def place(request: pytest.FixtureRequest, address: str, book: Path) -> str:
 
 def test_the_search_finds_what_it_is_asked_for(visit: Any, reader: Any, place: str) -> None:
     seen = visit(f"{place}{CHAPTER}.html", context=reader)
+    seen.page.wait_for_load_state("networkidle")  # leaving would cut off a picture that is under way
     seen.page.keyboard.press("Control+k")
     seen.page.keyboard.type("reparameterization")
     seen.page.keyboard.press("Enter")
@@ -88,7 +89,7 @@ def test_a_link_shows_where_it_leads(visit: Any, reader: Any, place: str, select
     page.keyboard.press("Escape")
     assert card.is_hidden()
     page.mouse.move(0, 0)
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000)
     page.keyboard.press("Tab")
     link.first.focus()
     card.wait_for(state="visible")

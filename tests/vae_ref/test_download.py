@@ -255,7 +255,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 
 def test_a_silent_server_times_out(server: Server, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(download_module, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(download_module, "_TIMEOUT", 2.0)
     released = threading.Event()
 
     def stall(handler: Handler) -> None:

@@ -279,8 +279,7 @@ def test_the_map_shows_what_is_pointed_at(page: Path, browser, run: Run, touch: 
     errors = [np.abs(shown - image.transpose(1, 2, 0)).mean() for image in run.data.test.images.astype(float)]
     assert int(np.argmin(errors)) == dot and min(errors) < 12  # WebP loses a little
     decoded = tab.evaluate(CENTRE, "decoded")
-    tab.wait_for_timeout(300)
-    assert "nearest picture" in tab.locator("#map-place").text_content()
+    tab.locator("#map-place", has_text="nearest picture").wait_for(state="attached")
     if not touch:  # dragging to the other side decodes another place
         tab.mouse.down()
         tab.mouse.move(box["x"] + (1 - found["x"][dot]) * box["width"], place[1], steps=3)
@@ -308,7 +307,7 @@ def test_the_map_works_by_keyboard(page: Path, browser) -> None:
             tab.locator("#map-svg .ring").evaluate("e => e.getAttribute('cx') + ' ' + e.getAttribute('cy')")
         )
     assert len(seen) == 24  # every picture can be reached
-    tab.wait_for_timeout(300)
+    tab.locator("#map-place", has_text="nearest picture").wait_for(state="attached")
     assert re.search(r"% to the right, .* nearest picture: \w+", tab.locator("#map-place").text_content())
     tab.keyboard.press("Shift+Tab")  # the map does not keep the focus
     assert tab.evaluate("document.activeElement.id") == "map-colour"

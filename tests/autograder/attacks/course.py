@@ -30,10 +30,10 @@ CONFIG = COURSE_CONFIG.replace(
 )
 
 
-def make_course(course: Path, sources: Path) -> tuple[NotebookNode, dict[str, str]]:
+def make_course(course: Path, sources: Path, config: str = CONFIG) -> tuple[NotebookNode, dict[str, str]]:
     """A course with the release of assignment 02: the released notebook, and the reference's answers by name."""
     course.mkdir(parents=True)
-    (course / CONFIG_NAME).write_text(CONFIG)
+    (course / CONFIG_NAME).write_text(config)
     text = sources / SLUG / f"{SLUG}.py"
     released = nbformat.read(release(assignment_named(SLUG), text, course), as_version=4)
     solution = notebook_of(assignment_named(SLUG), text.read_text(encoding="utf-8"))
