@@ -16,6 +16,7 @@ from autograder.judge.definitions import Check, Misconception
 ROOT = Path(__file__).resolve().parents[1]
 LABELLED_HEADING = re.compile(r"^\(([a-z0-9-]+)\)=\n+#+ (.+)$", re.MULTILINE)
 
+SEEDS = (1, 20_000)  # of the questions: others than the tests of the catalogue try
 # words of the code that sentences start with
 NAMES = {
     "logvar",
@@ -105,7 +106,7 @@ def kill_matrix_tables(cache: Path) -> str:
     kept = cache / f"{_digest()}.md"
     if kept.exists():
         return kept.read_text(encoding="utf-8")
-    report = validate_assignments(ASSIGNMENTS)
+    report = validate_assignments(ASSIGNMENTS, SEEDS)
     if not report.good:
         raise ValueError("the checks do not hold what they promise; see: autograder validate")
     tables = f"{_sums(report)}\n\n{kill_matrix(report)}"

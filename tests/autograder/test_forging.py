@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from autograder.checks import checks_of
 from autograder.judge.checking import judge
-from autograder.wall import Limits, OwnSandbox
+from autograder.wall import Limits
 from autograder.wall.kernel import WalledKernel
+from autograder.wall.places import Warm
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wall")]
 
@@ -108,15 +113,27 @@ def evaluate(model, loader):
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def warm_process() -> Iterator[Callable[[int], Warm]]:
+    """The process of a chapter that forks kernels."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def of_chapter(chapter: int) -> Warm:
+            return stack.enter_context(contextlib.closing(Warm(chapter)))
+
+        yield of_chapter
+
+
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_report_earns_nothing(forgery: str) -> None:
+def test_a_forged_report_earns_nothing(warm_process: Callable[[int], Warm], forgery: str) -> None:
     chapter, name, wrong, patch = FORGERIES[forgery]
     check = next(
         c for slug in ("04_networks", "05_training") for c in checks_of(slug).values() if c.name == name
     )
     scores = []
     for code in ("", patch):
-        with WalledKernel(OwnSandbox(chapter, Limits())) as kernel:
+        with WalledKernel(warm_process(chapter).fork(Limits())) as kernel:
             assert kernel.run(wrong).status == "ok" and kernel.run(code).status == "ok"
             verdict = judge(check, kernel, 7, seed=3)
             scores.append({finding.part: finding.passed for finding in verdict.findings})

@@ -100,9 +100,9 @@ class Visit:
 
 @pytest.fixture(scope="session")
 def visit(browser: Any) -> Any:
-    """A function that opens a page, waits until its formulas are set, and notes requests and complaints."""
+    """A function that opens a page, has its formulas set if they matter, and notes requests and complaints."""
 
-    def open_page(url: str, width: int = 1280, context: Any = browser) -> Visit:
+    def open_page(url: str, width: int = 1280, context: Any = browser, formulas: bool = True) -> Visit:
         options = {"viewport": {"width": width, "height": 900}} if context is browser else {}
         page = context.new_page(**options)
         seen = Visit(page)
@@ -111,8 +111,12 @@ def visit(browser: Any) -> Any:
         page.on("pageerror", lambda error: seen.complaints.append(f"script: {error}"))
         page.on("console", lambda m: m.type == "error" and seen.complaints.append(f"console: {m.text}"))
         page.on("response", lambda r: r.status >= 400 and seen.complaints.append(f"{r.status}: {r.url}"))
+        if not formulas:  # where nobody looks at them: setting them takes longer than all else
+            page.route(
+                "**/mathjax/*.js", lambda route: route.fulfill(content_type="text/javascript", body="")
+            )
         page.goto(url)
-        page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise; }")
+        page.evaluate("async () => { await window.MathJax?.startup?.promise; }")
         return seen
 
     return open_page

@@ -66,7 +66,7 @@ def test_the_matrix_is_measured_once_for_each_state_of_the_checks(
     pages: ModuleType, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = []
-    monkeypatch.setattr(pages, "validate_assignments", lambda _: measured.append(1) or report)
+    monkeypatch.setattr(pages, "validate_assignments", lambda *_: measured.append(1) or report)
     first = pages.kill_matrix_tables(tmp_path)
     assert "| kl-wrong-sign | value | yes |" in first and "100% are called by their own name" in first
     assert pages.kill_matrix_tables(tmp_path) == first and len(measured) == 1
@@ -79,7 +79,7 @@ def test_checks_that_do_not_hold_are_not_published(
     pages: ModuleType, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = Report(report.killed, (Refused("kl_divergence", 0, 0, "It is off."),), 5)
-    monkeypatch.setattr(pages, "validate_assignments", lambda _: bad)
+    monkeypatch.setattr(pages, "validate_assignments", lambda *_: bad)
     with pytest.raises(ValueError, match="autograder validate"):
         pages.kill_matrix_tables(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -87,7 +87,7 @@ def place(request: pytest.FixtureRequest, address: str, book: Path) -> str:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_answers_to_keyboard_and_mouse(visit: Any, place: str, name: str) -> None:
-    seen = visit(f"{place}{FIGURES[name]}.html")
+    seen = visit(f"{place}{FIGURES[name]}.html", formulas=False)
     page = seen.page
     assert any("figures/figure.js" in url for url in seen.requests)
     assert not any(
@@ -143,13 +143,13 @@ def test_a_figure_works_on_a_phone(browser: Any, visit: Any, address: str, name:
 
 
 def test_pages_without_figures_load_no_script_for_them(visit: Any, address: str) -> None:
-    seen = visit(f"{address}01_dogs.html")
+    seen = visit(f"{address}01_dogs.html", formulas=False)
     seen.page.close()
     assert not any("/figures/" in url for url in seen.requests)
 
 
 def test_what_cannot_be_loaded_is_said(visit: Any, address: str) -> None:
-    page = visit(f"{address}02_bound.html").page
+    page = visit(f"{address}02_bound.html", formulas=False).page
     page.route("**/bound.js", lambda route: route.abort())
     button = page.locator("#play-bound .vf-start")
     button.press("Enter")
@@ -162,7 +162,7 @@ def test_what_cannot_be_loaded_is_said(visit: Any, address: str) -> None:
 
 
 def test_numbers_shown_are_those_of_the_functions(visit: Any, address: str) -> None:
-    page = visit(f"{address}02_bound.html").page
+    page = visit(f"{address}02_bound.html", formulas=False).page
     panel = start_figure(page, "bound")
     panel.locator("input[type=range]").first.press("End")
     shown = [float(text.replace("−", "-")) for text in panel.locator("dd").all_inner_texts()]
@@ -180,7 +180,7 @@ def test_numbers_shown_are_those_of_the_functions(visit: Any, address: str) -> N
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_q_climbs_to_the_posterior(browser: Any, visit: Any, address: str, motion: str) -> None:
     context = browser.new_context(reduced_motion=motion)
-    page = visit(f"{address}02_bound.html", context=context).page
+    page = visit(f"{address}02_bound.html", context=context, formulas=False).page
     panel = start_figure(page, "bound")
     panel.get_by_role("button", name="Climb the ELBO").press("Enter")
     gap = "Number(document.querySelectorAll('#play-bound dd')[2].textContent)"
@@ -191,7 +191,7 @@ def test_q_climbs_to_the_posterior(browser: Any, visit: Any, address: str, motio
 
 
 def test_the_recording_plays_and_pauses_by_keyboard(visit: Any, address: str) -> None:
-    seen = visit(f"{address}08_clinic.html")
+    seen = visit(f"{address}08_clinic.html", formulas=False)
     page = seen.page
     panel = start_figure(page, "collapse")
     slider, play = panel.locator("input[type=range]"), panel.get_by_role("button", name="Play")
@@ -210,7 +210,7 @@ def test_the_recording_plays_and_pauses_by_keyboard(visit: Any, address: str) ->
 
 
 def test_the_explorer_changes_models_and_walks(visit: Any, place: str) -> None:
-    seen = visit(f"{place}07_latents.html")
+    seen = visit(f"{place}07_latents.html", formulas=False)
     page = seen.page
     panel = start_figure(page, "explorer")
     assert not any("stanford.js" in url for url in seen.requests)

@@ -31,26 +31,17 @@ def test_a_chapter_is_light(visit: Any, browser: Any, address: str, name: str) -
     """As a web server sends it, texts packed: at most one megabyte, scripts, fonts and pictures in view included."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = visit(f"{address}{name}.html", context=context).page
-    parts = page.evaluate(WEIGHT)
+    parts, painted = page.evaluate(WEIGHT), page.evaluate(LARGEST_PAINT)
     context.close()
     total = sum(sent for _, sent, _ in parts)
     heaviest = sorted(((sent, url.rsplit("/", 1)[-1]) for url, sent, _ in parts), reverse=True)[:8]
     print(
         f"\n{name}: {total / 1e3:.0f} kB sent, {sum(size for _, _, size in parts) / 1e3:.0f} kB unpacked, {heaviest}"
+        f"; largest paint after {painted:.0f} ms"
     )
     assert 50_000 < total <= MEGABYTE, heaviest
-
-
-def test_the_largest_thing_is_painted(visit: Any, browser: Any, address: str) -> None:
-    """When, is said and not judged: it depends on what else the machine does. At most 1,500 ms is the aim."""
-    times = {}
-    for name in CHAPTERS:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        page = visit(f"{address}{name}.html", context=context).page
-        times[name] = page.evaluate(LARGEST_PAINT)
-        context.close()
-    print("\nlargest paint, ms:", {name: round(time) for name, time in times.items()})
-    assert all(time > 0 for time in times.values()), times
+    # when, is said and not judged: it depends on what else the machine does. The aim is 1,500 ms
+    assert painted > 0
 
 
 def test_the_whole_site_is_small(book: Path) -> None:
