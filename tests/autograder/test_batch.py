@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode
 
 from autograder.cli import main
-from autograder.grading import batch
+from autograder.grading import apart, batch
 from autograder.grading.batch import Store, Task, default_workers, grade_all, on_this_machine
 from autograder.wall import Limits
 from vae_ref.errors import CourseError
@@ -89,7 +89,7 @@ class NoLane:
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
     Stub.seconds, Stub.started, Stub.running, Stub.most = {}, [], set(), 0
-    monkeypatch.setattr(batch, "Grading", Stub)
+    monkeypatch.setattr(apart, "Grading", Stub)
     monkeypatch.setattr(batch, "Lane", NoLane)
     return Stub
 

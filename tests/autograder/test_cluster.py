@@ -128,6 +128,17 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
         machines.stop()
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """A scheduler and a worker for what ends neither of them."""
+    machines = Machines(tmp_path_factory.mktemp("standing"))
+    try:
+        machines.add_worker()
+        yield machines
+    finally:
+        machines.stop()
+
+
 @pytest.fixture
 def saved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose notebooks were stored, in order: each by the one who calls, and once."""
@@ -189,19 +200,18 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing(
 
 
 def test_a_worker_with_another_grader_gets_no_work(
-    machines: Machines, tmp_path: Path, saved: list[str], monkeypatch: pytest.MonkeyPatch
+    standing: Machines, tmp_path: Path, saved: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machines.add_worker()
     own = batch.grader_version()
     monkeypatch.setattr(batch, "grader_version", lambda: "another")
     with pytest.raises(
         CourseError, match=f"worker tcp://.*version {own}, the one that asks has another.*install"
     ):
-        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(standing.address)))
     # one that joins later is not asked before, but with each hand-in
     monkeypatch.setattr(cluster, "_require_same_grader", lambda client: None)
     with pytest.raises(CourseError, match=f"{socket.gethostname()} cannot grade: .*version {own}"):
-        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(standing.address)))
     assert not saved
 
 
@@ -225,15 +235,14 @@ def test_a_worker_without_a_wall_gets_no_work(machines: Machines, tmp_path: Path
     assert not saved
 
 
-def test_a_stopped_batch_goes_on_where_it_was(machines: Machines, tmp_path: Path, saved: list[str]) -> None:
-    machines.add_worker()
+def test_a_stopped_batch_goes_on_where_it_was(standing: Machines, tmp_path: Path, saved: list[str]) -> None:
     tasks, store = [task(name) for name in "abc"], Store(tmp_path, SLUG)
 
-    executor = on_dask(machines.address)
+    executor = on_dask(standing.address)
     results = executor(tasks)
     store.save(*next(results))
     results.close()  # as grade_all does at ctrl-C
-    with Client(machines.address, set_as_default=False) as client:
+    with Client(standing.address, set_as_default=False) as client:
         wait_until(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)), 60)
     list(grade_all(tasks, store, executor))
     assert sorted(saved) == list("abc")
@@ -291,12 +300,11 @@ def test_a_station_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_grades_from_a_thread_whose_event_loop_runs(
-    machines: Machines, tmp_path: Path, saved: list[str]
+    standing: Machines, tmp_path: Path, saved: list[str]
 ) -> None:
-    machines.add_worker()
 
     async def in_a_notebook() -> None:
-        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(machines.address)))
+        list(grade_all([task("a")], Store(tmp_path, SLUG), on_dask(standing.address)))
 
     with ThreadPoolExecutor(1) as notebook:  # in this thread the browser of other tests may run a loop
         notebook.submit(asyncio.run, in_a_notebook()).result()
