@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -214,3 +217,26 @@ def test_a_check_that_was_stopped_shows_no_traceback_of_ours() -> None:
         raise KeyboardInterrupt
 
     assert repr(check(log_normal)) == "Stopped while log_normal was at work: no verdict."
+
+
+def test_files_that_a_check_had_written_are_gone_with_its_process(tmp_path: Path) -> None:
+    code = """
+import sys, tempfile
+from pathlib import Path
+import torch
+from autograder import check
+def save_checkpoint(path, model, optimizer, step):
+    torch.save({}, path)
+check(save_checkpoint)
+print(sum(path.is_file() for path in Path(tempfile.gettempdir()).rglob("*")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) > 0
+    assert list(tmp_path.rglob("*.pt")) == []
