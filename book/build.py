@@ -26,6 +26,8 @@ ROOT = BOOK.parent
 sys.path[:0] = [str(ROOT), str(BOOK), str(ROOT / "tests" / "autograder")]
 
 import reference_pages  # noqa: E402
+import social_card  # noqa: E402
+import yaml  # noqa: E402
 from attacks import table as table_of_attacks  # noqa: E402
 from catalogue_pages import common_mistakes, kill_matrix_tables, things_to_write  # noqa: E402
 from citation_page import citation  # noqa: E402
@@ -111,6 +113,8 @@ def generate() -> None:
         raise BookError(str(error)) from None
     _write_if_changed(GENERATED / "kill_matrix_tables.md", tables)
     make_figures(GENERATED)
+    title = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))["title"]
+    _write_if_changed(GENERATED / "static" / social_card.NAME, social_card.card_png(title))
 
 
 def _code_digest() -> str:

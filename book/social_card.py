@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from vae_ref.dogs import paper_dogs
-
+NAME = "social-card.png"
+SUBTITLE = "A book with exercises that name your mistake"
 WIDTH, HEIGHT = 1200, 630  # what the preview of most sites is cut to
 ALT = "Two rows of drawn dogs below the title of the book: Variational Autoencoders, drawn and graded"
 PAPER, INK, FAINT = (250, 247, 240), (32, 28, 34), (96, 88, 84)
@@ -17,6 +17,8 @@ COLUMNS, ROWS = WIDTH // SIDE, 2
 
 
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib
+
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
 
 
@@ -27,6 +29,8 @@ def draw_card(title: str, subtitle: str) -> Image.Image:
         title: up to the first comma in the first line, the rest in the second.
         subtitle: a line below.
     """
+    from vae_ref.dogs import paper_dogs  # with torch, for which pages that only name the picture do not wait
+
     card = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     drawing = ImageDraw.Draw(card)
     lines = [part.strip() for part in title.split(",", 1)]
@@ -40,3 +44,10 @@ def draw_card(title: str, subtitle: str) -> Image.Image:
         row, column = divmod(index, COLUMNS)
         card.paste(picture, (column * SIDE, HEIGHT - (ROWS - row) * SIDE))
     return card
+
+
+def card_png(title: str) -> bytes:
+    """The picture of the book with this title, as a file."""
+    file = io.BytesIO()
+    draw_card(title, SUBTITLE).save(file, "PNG", optimize=True)
+    return file.getvalue()

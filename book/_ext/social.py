@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from social_card import ALT, HEIGHT, WIDTH, draw_card
+from social_card import ALT, HEIGHT, NAME, WIDTH
 from sphinx.application import Sphinx
 
 from autograder.addresses import BOOK
 
-CARD = "_static/social-card.png"
-SUBTITLE = "A book with exercises that name your mistake"
+CARD = f"_static/{NAME}"
 LONGEST = 200  # characters of a description
 
 
@@ -61,13 +59,6 @@ def add_tags(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     context["metatags"] = context.get("metatags", "") + "\n".join(["", *lines, ""])
 
 
-def add_card(app: Sphinx, exception: Exception | None) -> None:
-    """Draw the picture into the finished book."""
-    if exception is None and app.builder.name == "html":
-        draw_card(app.config.html_title, SUBTITLE).save(Path(app.outdir) / CARD, optimize=True)
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", add_tags)
-    app.connect("build-finished", add_card)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
