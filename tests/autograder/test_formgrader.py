@@ -82,9 +82,8 @@ def server(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
             "IPYTHONDIR": str(home / "ipython"),
         },
     )  # fmt: skip
-    about = (
-        home / "RUNTIME" / f"jpserver-{process.pid}.json"
-    )  # written when it listens, at a port that was free
+    # written when it listens, at a port that was free
+    about = home / "RUNTIME" / f"jpserver-{process.pid}.json"
     try:
         end = time.monotonic() + 120
         while True:
